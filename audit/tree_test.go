@@ -21,7 +21,7 @@ type log struct {
 }
 
 // append adds a leaf and fails the test where its hashes do not continue the stored ones without a gap.
-func (l *log) append(t interface{ Fatalf(string, ...any) }, leaf []byte) {
+func (l *log) append(t rapid.TB, leaf []byte) {
 	tree, stored := l.tree.Append(leaf)
 	for _, s := range stored {
 		if s.Index != int64(len(l.hashes)) {
