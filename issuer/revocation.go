@@ -1,0 +1,171 @@
+package issuer
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Reason says why a certificate was revoked: a CRLReason of RFC 5280 section
+// 5.3.1. certificateHold is not among them: what may come back is suspended in
+// the store, which is instant and reversible.
+type Reason int
+
+// The reasons that may be given.
+const (
+	// ReasonUnspecified gives no reason; the CRL then leaves the reason out.
+	ReasonUnspecified Reason = 0
+	// ReasonKeyCompromise: the private key is, or may be, in other hands.
+	ReasonKeyCompromise Reason = 1
+	// ReasonAffiliationChanged: the holder's name or affiliation is no longer right.
+	ReasonAffiliationChanged Reason = 3
+	// ReasonSuperseded: another certificate has taken its place.
+	ReasonSuperseded Reason = 4
+	// ReasonCessationOfOperation: the system it was made for is gone.
+	ReasonCessationOfOperation Reason = 5
+	// ReasonPrivilegeWithdrawn: the holder may no longer do what it was made for.
+	ReasonPrivilegeWithdrawn Reason = 9
+)
+
+var reasonNames = map[Reason]string{
+	ReasonUnspecified:          "unspecified",
+	ReasonKeyCompromise:        "keyCompromise",
+	ReasonAffiliationChanged:   "affiliationChanged",
+	ReasonSuperseded:           "superseded",
+	ReasonCessationOfOperation: "cessationOfOperation",
+	ReasonPrivilegeWithdrawn:   "privilegeWithdrawn",
+}
+
+// Reasons returns every reason that may be given, in the order of their codes.
+func Reasons() []Reason {
+	return []Reason{ReasonUnspecified, ReasonKeyCompromise, ReasonAffiliationChanged,
+		ReasonSuperseded, ReasonCessationOfOperation, ReasonPrivilegeWithdrawn}
+}
+
+// String returns the name RFC 5280 gives the reason.
+func (r Reason) String() string {
+	if name, ok := reasonNames[r]; ok {
+		return name
+	}
+	return fmt.Sprintf("reason(%d)", int(r))
+}
+
+// ParseReason is the inverse of [Reason.String]. Its error lists what is allowed.
+func ParseReason(name string) (Reason, error) {
+	names := make([]string, 0, len(reasonNames))
+	for _, r := range Reasons() {
+		if r.String() == name {
+			return r, nil
+		}
+		names = append(names, r.String())
+	}
+	return 0, fmt.Errorf("revocation reason %q is unknown; allowed are %s", name, strings.Join(names, ", "))
+}
+
+// Revoked is one entry of a CRL.
+type Revoked struct {
+	Serial *big.Int
+	At     time.Time
+	Reason Reason
+}
+
+// maxCRLNumberBits keeps the DER of a CRL number within 20 octets, the sign bit
+// included (RFC 5280 section 5.2.3).
+const maxCRLNumberBits = 20*8 - 1
+
+// CRLNumber returns the number of the next CRL: one more than the previous (nil
+// if there was none), but at least now in Unix nanoseconds. Numbers must never
+// fall (RFC 5280 section 5.2.3); following the clock, they rise even after a
+// store was restored from an older copy.
+func CRLNumber(previous *big.Int, now time.Time) *big.Int {
+	next := big.NewInt(1)
+	if previous != nil {
+		next.Add(previous, next)
+	}
+	if clock := big.NewInt(now.UnixNano()); clock.Cmp(next) > 0 {
+		return clock
+	}
+	return next
+}
+
+// CRL signs a full revocation list (RFC 5280 section 5) and returns its DER. The
+// order of entries depends on the serials alone. An entry without serial or time,
+// one that is there twice, and a reason off the list are errors; so are a number
+// that is not positive and a nextUpdate not after thisUpdate.
+func (ca *CA) CRL(rand io.Reader, number *big.Int, revoked []Revoked, thisUpdate, nextUpdate time.Time) ([]byte, error) {
+	if err := ca.ready(); err != nil {
+		return nil, fmt.Errorf("sign a CRL: %w", err)
+	}
+	if number == nil || number.Sign() <= 0 || number.BitLen() > maxCRLNumberBits {
+		return nil, fmt.Errorf("sign a CRL: number %v is not between 1 and 20 octets long; CRLNumber makes one", number)
+	}
+	if !nextUpdate.After(thisUpdate) {
+		return nil, fmt.Errorf("sign a CRL: next update %s is not after this update %s",
+			nextUpdate.UTC().Format(time.RFC3339), thisUpdate.UTC().Format(time.RFC3339))
+	}
+	entries, err := crlEntries(revoked)
+	if err != nil {
+		return nil, fmt.Errorf("sign a CRL: %w", err)
+	}
+	der, err := x509.CreateRevocationList(rand, &x509.RevocationList{
+		Number:                    number,
+		ThisUpdate:                thisUpdate.UTC().Truncate(time.Second),
+		NextUpdate:                nextUpdate.UTC().Truncate(time.Second),
+		RevokedCertificateEntries: entries,
+	}, ca.Certificate, ca.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("sign a CRL: %w", err)
+	}
+	if err := checkSignedCRL(der, len(entries), ca.Certificate); err != nil {
+		return nil, err
+	}
+	return der, nil
+}
+
+// crlEntries checks the entries and puts them in the order of their serials.
+func crlEntries(revoked []Revoked) ([]x509.RevocationListEntry, error) {
+	entries := make([]x509.RevocationListEntry, 0, len(revoked))
+	for _, r := range revoked {
+		if r.Serial == nil || r.Serial.Sign() <= 0 {
+			return nil, fmt.Errorf("an entry has serial number %v; it must be positive", r.Serial)
+		}
+		if r.At.IsZero() {
+			return nil, fmt.Errorf("the entry of serial number %x has no time of revocation", r.Serial)
+		}
+		if _, ok := reasonNames[r.Reason]; !ok {
+			return nil, fmt.Errorf("the entry of serial number %x has %v, which is not allowed", r.Serial, r.Reason)
+		}
+		entries = append(entries, x509.RevocationListEntry{
+			SerialNumber:   r.Serial,
+			RevocationTime: r.At.UTC().Truncate(time.Second),
+			ReasonCode:     int(r.Reason), // 0 is written by leaving the extension out
+		})
+	}
+	slices.SortFunc(entries, func(a, b x509.RevocationListEntry) int { return a.SerialNumber.Cmp(b.SerialNumber) })
+	for i := 1; i < len(entries); i++ {
+		if entries[i].SerialNumber.Cmp(entries[i-1].SerialNumber) == 0 {
+			return nil, fmt.Errorf("serial number %x is listed twice", entries[i].SerialNumber)
+		}
+	}
+	return entries, nil
+}
+
+// checkSignedCRL reads the list back, because a wrong one would be believed.
+func checkSignedCRL(der []byte, entries int, issuer *x509.Certificate) error {
+	list, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return fmt.Errorf("read back the signed CRL: %w", err)
+	}
+	if err := list.CheckSignatureFrom(issuer); err != nil {
+		return fmt.Errorf("read back the signed CRL: %w", err)
+	}
+	if len(list.RevokedCertificateEntries) != entries {
+		return errors.New("the signed CRL does not hold the entries it was made from")
+	}
+	return nil
+}
