@@ -1,0 +1,233 @@
+package gate
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Behavior is a named kind of call, matched by method and route template. Contracts grant behaviors; a call that none matches is
+// refused.
+type Behavior struct {
+	Name   string `json:"name"`   // a slug, such as fhir-query
+	Method string `json:"method"` // an HTTP method; GET also matches HEAD; * matches every method but CONNECT and TRACE
+	// Path is a route template: literal segments, * for exactly one segment, and a last /* for everything below.
+	Path      string `json:"path"`
+	Cost      int    `json:"cost"`                // units that a call takes from rate and quota; at least 1
+	WebSocket bool   `json:"websocket,omitempty"` // the call may upgrade to a WebSocket
+}
+
+// BehaviorTable is the table of behaviors that was last in force, and what staff have allowed beyond it.
+type BehaviorTable struct {
+	Behaviors []Behavior `json:"behaviors"`
+	// Allowances let a configuration drop or change a granted behavior: one entry per name, in its new form, or with an empty
+	// method if it may be dropped.
+	Allowances []Behavior `json:"allowances,omitempty"`
+}
+
+// Behaviors is a compiled table. The zero value matches nothing.
+type Behaviors struct {
+	list   []Behavior
+	routes []route // most specific first
+}
+
+type route struct {
+	behavior int // index in list
+	method   string
+	segments []string // "*" is one segment
+	below    bool     // a last /*: one or more further segments
+	blocked  bool     // changed while it was granted, and nobody has allowed it yet
+}
+
+// Compile checks and sorts a table. An error names the behavior at fault.
+func Compile(list []Behavior) (*Behaviors, error) {
+	t := &Behaviors{list: slices.Clone(list)}
+	for i := range t.list {
+		b := &t.list[i]
+		if b.Cost == 0 {
+			b.Cost = 1
+		}
+		if err := b.check(); err != nil {
+			return nil, err
+		}
+		r := route{behavior: i, method: b.Method}
+		path := b.Path
+		r.below = strings.HasSuffix(path, "/*")
+		path = strings.TrimSuffix(path, "/*")
+		if path != "" {
+			r.segments = strings.Split(path[1:], "/")
+		}
+		for _, other := range t.routes {
+			if t.list[other.behavior].Name == b.Name {
+				return nil, Errorf(Invalid, "behavior %s is declared twice", b.Name)
+			}
+			if compareRoutes(other, r) == 0 && overlap(other, r) {
+				return nil, Errorf(Invalid, "behaviors %s and %s match the same calls", t.list[other.behavior].Name, b.Name)
+			}
+		}
+		t.routes = append(t.routes, r)
+	}
+	slices.SortStableFunc(t.routes, compareRoutes)
+	return t, nil
+}
+
+func (b *Behavior) check() error {
+	if err := CheckSlug(b.Name); err != nil {
+		return InField("behavior", err)
+	}
+	switch {
+	case b.Method == "CONNECT" || b.Method == "TRACE":
+		return Errorf(Invalid, "behavior %s: method %s can never be allowed through", b.Name, b.Method)
+	case b.Method == "HEAD":
+		return Errorf(Invalid, "behavior %s: use GET, which matches HEAD too", b.Name)
+	case b.Method == "" || b.Method != "*" && strings.Trim(b.Method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "":
+		return Errorf(Invalid, "behavior %s: method %q must be an HTTP method in upper case or *", b.Name, Clip(b.Method, 40))
+	case b.WebSocket && b.Method != "GET":
+		return Errorf(Invalid, "behavior %s: a WebSocket begins with GET (RFC 6455 section 4.1)", b.Name)
+	case b.Cost < 1 || b.Cost > 1_000_000:
+		return Errorf(Invalid, "behavior %s: cost %d must be 1 to 1000000", b.Name, b.Cost)
+	}
+	template := strings.ReplaceAll(b.Path, "*", "x")
+	canonical, err := CanonicalPath(template)
+	if err != nil || canonical != template {
+		return Errorf(Invalid, "behavior %s: path %q must be a canonical path such as /fhir/Patient/*", b.Name, Clip(b.Path, 80))
+	}
+	for _, segment := range strings.Split(b.Path, "/") {
+		if segment != "*" && strings.Contains(segment, "*") {
+			return Errorf(Invalid, "behavior %s: path %q: * stands for a whole segment", b.Name, Clip(b.Path, 80))
+		}
+	}
+	return nil
+}
+
+// compareRoutes sorts the more specific first: longer, then literal before * from the left, then a fixed end before /*, then a
+// named method before *.
+func compareRoutes(a, b route) int {
+	for i := range min(len(a.segments), len(b.segments)) {
+		if c := cmp.Compare(wild(a.segments[i]), wild(b.segments[i])); c != 0 {
+			return c
+		}
+	}
+	if c := cmp.Compare(len(b.segments), len(a.segments)); c != 0 {
+		return c
+	}
+	if a.below != b.below {
+		if b.below {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Compare(wild(a.method), wild(b.method))
+}
+
+func wild(s string) int {
+	if s == "*" {
+		return 1
+	}
+	return 0
+}
+
+// overlap reports whether two routes of the same shape match a common call.
+func overlap(a, b route) bool {
+	if a.method != b.method {
+		return false
+	}
+	for i := range a.segments {
+		if !strings.EqualFold(a.segments[i], b.segments[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// List returns the behaviors as they were declared.
+func (t *Behaviors) List() []Behavior { return slices.Clone(t.list) }
+
+// Named finds a behavior by name.
+func (t *Behaviors) Named(name string) (*Behavior, bool) {
+	for i := range t.list {
+		if t.list[i].Name == name {
+			return &t.list[i], true
+		}
+	}
+	return nil, false
+}
+
+// Block returns a table in which the named behaviors match but are refused, until staff allow what changed about them.
+func (t *Behaviors) Block(names []string) *Behaviors {
+	out := &Behaviors{list: t.list, routes: slices.Clone(t.routes)}
+	for i := range out.routes {
+		out.routes[i].blocked = slices.Contains(names, t.list[out.routes[i].behavior].Name)
+	}
+	return out
+}
+
+// match finds the most specific behavior for a canonical path. Letters are compared without regard to case, and exact tells whether
+// the case agreed: an upstream may ignore case, so a path that differs in it alone must not slip to a less specific behavior.
+func (t *Behaviors) match(method, path string) (b *Behavior, blocked, exact bool) {
+	if method == "HEAD" {
+		method = "GET"
+	}
+	for i := range t.routes {
+		r := &t.routes[i]
+		if r.method != method && r.method != "*" {
+			continue
+		}
+		if ok, exact := r.matches(path); ok {
+			return &t.list[r.behavior], r.blocked, exact
+		}
+	}
+	return nil, false, true
+}
+
+func (r *route) matches(path string) (ok, exact bool) {
+	rest, more := path[1:], true
+	exact = true
+	for _, want := range r.segments {
+		if !more {
+			return false, false
+		}
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
+		switch {
+		case want == "*" && segment != "", segment == want:
+		case strings.EqualFold(segment, want):
+			exact = false
+		default:
+			return false, false
+		}
+	}
+	if r.below {
+		return more && rest != "", exact
+	}
+	return !more, exact
+}
+
+// Changed lists the behaviors of the old table that next drops or changes, by name.
+func (t *BehaviorTable) Changed(next *Behaviors) []string {
+	var names []string
+	for _, old := range t.Behaviors {
+		now, ok := next.Named(old.Name)
+		if ok && now.Method == old.Method && now.Path == old.Path && (!now.WebSocket || old.WebSocket) {
+			continue
+		}
+		if !t.allows(old.Name, now) {
+			names = append(names, old.Name)
+		}
+	}
+	return names
+}
+
+// allows reports whether staff allowed this change; now is nil for a behavior that was dropped.
+func (t *BehaviorTable) allows(name string, now *Behavior) bool {
+	for _, a := range t.Allowances {
+		if a.Name != name {
+			continue
+		}
+		if now == nil {
+			return a.Method == ""
+		}
+		return a.Method == now.Method && a.Path == now.Path && a.WebSocket == now.WebSocket
+	}
+	return false
+}

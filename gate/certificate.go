@@ -1,0 +1,76 @@
+package gate
+
+import "time"
+
+// Certificate is a client certificate that we issued to a device. It is found by the SHA-256 of its DER encoding, never by a name
+// in it.
+type Certificate struct {
+	ID          CertificateID `json:"id"`
+	Account     AccountID     `json:"account"`
+	Device      DeviceID      `json:"device"`
+	Environment Environment   `json:"environment"`
+	Fingerprint Fingerprint   `json:"fingerprint"` // SHA-256 of DER
+	Issuer      Fingerprint   `json:"issuer"`      // of the issuing CA's certificate
+	Serial      string        `json:"serial"`      // hexadecimal
+	PublicKey   Fingerprint   `json:"public_key"`  // SHA-256 of the SubjectPublicKeyInfo
+	DER         []byte        `json:"der"`
+	NotBefore   time.Time     `json:"not_before"`
+	NotAfter    time.Time     `json:"not_after"` // inclusive, RFC 5280 section 4.1.2.5
+	IssuedAt    time.Time     `json:"issued_at"`
+	FirstUsedAt *time.Time    `json:"first_used_at,omitempty"`
+	Revoked     *Revocation   `json:"revoked,omitempty"`
+}
+
+// State is the certificate's state at now.
+func (c *Certificate) State(now time.Time) CredentialState {
+	switch {
+	case c.Revoked != nil && !now.Before(c.Revoked.At):
+		return Revoked
+	case now.Before(c.NotBefore):
+		return NotYetValid
+	case now.After(c.NotAfter):
+		return Expired
+	}
+	return Active
+}
+
+// Revoke ends the certificate now.
+func (c Certificate) Revoke(r Revocation) (Certificate, error) {
+	if c.Revoked != nil {
+		return c, Errorf(Conflict, "certificate %s is revoked already", c.ID)
+	}
+	c.Revoked = &r
+	return c, nil
+}
+
+// Audience says whom a CA certifies. Customers and staff have unrelated roots, so that neither can ever pass for the other.
+type Audience string
+
+// The audiences, a closed list.
+const (
+	Customers Audience = "customers"
+	Operators Audience = "staff"
+)
+
+// CA is an issuing certificate authority of ours: a trust anchor for what it issued. Roots are not anchors.
+type CA struct {
+	Fingerprint Fingerprint `json:"fingerprint"` // SHA-256 of DER; its identifier
+	Audience    Audience    `json:"audience"`
+	DER         []byte      `json:"der"`
+	RootDER     []byte      `json:"root_der"`
+	SealedKey   []byte      `json:"sealed_key"` // PKCS #8, sealed; only the store can open it
+	NotBefore   time.Time   `json:"not_before"`
+	NotAfter    time.Time   `json:"not_after"`
+	IssuesFrom  *time.Time  `json:"issues_from,omitempty"` // nil: standby, trusted but not yet issuing
+	Retired     *Ending     `json:"retired,omitempty"`     // no longer an anchor
+}
+
+// Anchors reports whether certificates under this CA are trusted at now.
+func (a *CA) Anchors(now time.Time) bool {
+	return a.Retired == nil && !now.Before(a.NotBefore) && !now.After(a.NotAfter)
+}
+
+// Issues reports whether this CA is in use for new certificates at now; of several the one with the latest IssuesFrom is.
+func (a *CA) Issues(now time.Time) bool {
+	return a.Anchors(now) && a.IssuesFrom != nil && !now.Before(*a.IssuesFrom)
+}

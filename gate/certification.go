@@ -1,0 +1,298 @@
+package gate
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Certification is one case: an integration is shown to OneRecord's staff in a recorded interview, judged, and released. The record
+// keeps the facts; State derives where the case stands.
+type Certification struct {
+	ID         CertificationID `json:"id"`
+	Account    AccountID       `json:"account"`
+	Contract   ContractID      `json:"contract"` // it ends with this contract's term
+	Devices    []DeviceID      `json:"devices"`  // production devices that it covers; one on no list is refused
+	Profile    Profile         `json:"profile"`  // frozen by approval
+	Requested  Act             `json:"requested"`
+	Interviews []Interview     `json:"interviews"`
+	Findings   []Finding       `json:"findings"`
+	Approved   *Act            `json:"approved,omitempty"`
+	Rejected   *Act            `json:"rejected,omitempty"`
+	Withdrawn  *Act            `json:"withdrawn,omitempty"`
+	Released   *Act            `json:"released,omitempty"`
+	EnrolledAt *time.Time      `json:"enrolled_at,omitempty"` // the customer took its first production credential
+	// RecertifyBy is set by a material change: after it the certification has lapsed until the change has been certified.
+	RecertifyBy *time.Time `json:"recertify_by,omitempty"`
+	Revoked     *Ending    `json:"revoked,omitempty"`
+}
+
+// Act is what one person did, when, and why.
+type Act struct {
+	By  StaffID   `json:"by"`
+	At  time.Time `json:"at"`
+	Why string    `json:"why,omitempty"`
+}
+
+// Profile is what the customer declares and staff certify. In production a call must be inside it and inside the contract.
+type Profile struct {
+	Grant       Grant  `json:"grant"`
+	Hosting     string `json:"hosting"`      // where the integration runs
+	KeyStorage  string `json:"key_storage"`  // how key and private key are kept
+	DailyVolume int64  `json:"daily_volume"` // expected calls a day
+}
+
+// CertificationState is derived from a case, its contract and now.
+type CertificationState int
+
+// The states of a certification.
+const (
+	Requested CertificationState = iota
+	Scheduled
+	Interviewed
+	IssuesFound
+	FollowUpScheduled
+	Approved
+	Released
+	InForce
+	Ended
+	Lapsed
+	CertificationRevoked
+	Rejected
+	Withdrawn
+	certificationStates
+)
+
+var certificationNames = [...]string{"requested", "scheduled", "interviewed", "issues-found", "follow-up-scheduled",
+	"approved", "released", "in-force", "ended", "lapsed", "revoked", "rejected", "withdrawn"}
+
+// String returns the state's name.
+func (s CertificationState) String() string { return certificationNames[s] }
+
+// CertificationStates lists them all.
+func CertificationStates() []CertificationState {
+	all := make([]CertificationState, certificationStates)
+	for i := range all {
+		all[i] = CertificationState(i)
+	}
+	return all
+}
+
+// State is where the case stands at now; contract is the one it names, nil if there is none.
+func (c *Certification) State(contract *Contract, now time.Time) CertificationState {
+	switch {
+	case c.Revoked != nil && !now.Before(c.Revoked.At):
+		return CertificationRevoked
+	case c.Rejected != nil:
+		return Rejected
+	case c.Withdrawn != nil:
+		return Withdrawn
+	case c.Approved == nil:
+		return c.openState()
+	case contract == nil || contract.ID != c.Contract || contract.State(now) == ContractEnded:
+		return Ended
+	case c.RecertifyBy != nil && !now.Before(*c.RecertifyBy):
+		return Lapsed
+	case c.EnrolledAt != nil && c.Released != nil:
+		return InForce
+	case c.Released != nil:
+		return Released
+	}
+	return Approved
+}
+
+func (c *Certification) openState() CertificationState {
+	held, planned := false, false
+	for i := range c.Interviews {
+		held = held || c.Interviews[i].Held != nil
+		planned = planned || c.Interviews[i].Held == nil && !c.Interviews[i].Canceled
+	}
+	switch {
+	case planned && held:
+		return FollowUpScheduled
+	case planned:
+		return Scheduled
+	case !held:
+		return Requested
+	case c.openFindings() > 0:
+		return IssuesFound
+	}
+	return Interviewed
+}
+
+func (c *Certification) openFindings() (n int) {
+	for i := range c.Findings {
+		if c.Findings[i].Closed == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Covers reports whether the device is on the case's list.
+func (c *Certification) Covers(d DeviceID) bool { return slices.Contains(c.Devices, d) }
+
+// open refuses what can only be done before a decision.
+func (c *Certification) open() error {
+	switch {
+	case c.Approved != nil:
+		return Errorf(Conflict, "certification %s is approved already; a change needs a new case", c.ID)
+	case c.Rejected != nil:
+		return Errorf(Conflict, "certification %s was rejected; request a new case", c.ID)
+	case c.Withdrawn != nil:
+		return Errorf(Conflict, "certification %s was withdrawn; request a new case", c.ID)
+	}
+	return nil
+}
+
+// clone copies what transitions change, so that the value handed in stays as it was.
+func (c Certification) clone() Certification {
+	c.Devices = slices.Clone(c.Devices)
+	c.Interviews = slices.Clone(c.Interviews)
+	c.Findings = slices.Clone(c.Findings)
+	return c
+}
+
+// Missing names everything that keeps the case from approval; empty means that it may be approved.
+func (c *Certification) Missing(contract *Contract, now time.Time) []string {
+	var missing []string
+	need := func(ok bool, what string) {
+		if !ok {
+			missing = append(missing, what)
+		}
+	}
+	last := c.lastHeld()
+	need(last != nil, "an interview that was held and recorded")
+	if last != nil {
+		need(last.Recording.Reference != "", "the reference of the recording")
+		need(!slices.ContainsFunc(last.Attendees, func(a Attendee) bool { return !a.Consented }), "every attendee's consent to the recording")
+		need(c.demoShown(), "the demo")
+		need(len(last.Answers) > 0, "answers to the questions on architecture and security")
+		for _, a := range last.Answers {
+			need(a.Text != "" || a.NotApplicable != "", "an answer to, or a reason to leave out: "+a.Question)
+		}
+	}
+	for _, f := range c.Findings {
+		need(f.Closed != nil, "the finding to be closed: "+f.Text)
+	}
+	need(len(c.Devices) > 0, "at least one production device")
+	need(contract != nil && contract.State(now) != ContractEnded, "a contract that has not ended")
+	for _, kind := range RequiredAgreements() {
+		need(contract != nil && contract.Signed(kind), "the signed agreement "+string(kind))
+	}
+	return missing
+}
+
+func (c *Certification) lastHeld() *Transcript {
+	for i := len(c.Interviews) - 1; i >= 0; i-- {
+		if c.Interviews[i].Held != nil {
+			return c.Interviews[i].Held
+		}
+	}
+	return nil
+}
+
+func (c *Certification) demoShown() bool {
+	return slices.ContainsFunc(c.Interviews, func(v Interview) bool { return v.Held != nil && v.Held.DemoShown })
+}
+
+// Interviewed reports whether the staff member took part in an interview of the case, as interviewer or by recording it.
+func (c *Certification) Interviewed(by StaffID) bool {
+	return slices.ContainsFunc(c.Interviews, func(v Interview) bool {
+		return !v.Canceled && v.Interviewer == by || v.Held != nil && v.Held.By == by
+	})
+}
+
+// Approve decides the case for the customer and freezes the profile. Nobody who interviewed approves.
+func (c Certification) Approve(contract *Contract, act Act) (Certification, error) {
+	if err := c.open(); err != nil {
+		return c, err
+	}
+	if c.Interviewed(act.By) {
+		return c, Errorf(Forbidden, "you interviewed in this case; somebody else must approve it")
+	}
+	if missing := c.Missing(contract, act.At); len(missing) > 0 {
+		return c, Errorf(Conflict, "certification %s cannot be approved; missing: %s", c.ID, strings.Join(missing, "; "))
+	}
+	c.Approved = &act
+	return c, nil
+}
+
+// Reject decides the case against the customer.
+func (c Certification) Reject(act Act) (Certification, error) {
+	if err := c.open(); err != nil {
+		return c, err
+	}
+	if c.Interviewed(act.By) {
+		return c, Errorf(Forbidden, "you interviewed in this case; somebody else must decide it")
+	}
+	if err := CheckReason(act.Why); err != nil {
+		return c, err
+	}
+	c.Rejected = &act
+	return c, nil
+}
+
+// Withdraw ends an undecided case at the customer's wish.
+func (c Certification) Withdraw(act Act) (Certification, error) {
+	if err := c.open(); err != nil {
+		return c, err
+	}
+	if err := CheckReason(act.Why); err != nil {
+		return c, err
+	}
+	c.Withdrawn = &act
+	return c, nil
+}
+
+// Release lets the customer enroll. Who approved does not release.
+func (c Certification) Release(contract *Contract, act Act) (Certification, error) {
+	switch state := c.State(contract, act.At); {
+	case state != Approved && state != Released && state != InForce:
+		return c, Errorf(Conflict, "certification %s is %s; only an approved one can be released", c.ID, state)
+	case c.Approved.By == act.By:
+		return c, Errorf(Forbidden, "you approved this case; somebody else must release it")
+	}
+	if c.Released == nil {
+		c.Released = &act
+	}
+	return c, nil
+}
+
+// Enroll notes that the customer has taken a credential; from the first on the case is in force.
+func (c Certification) Enroll(now time.Time) Certification {
+	if c.EnrolledAt == nil {
+		c.EnrolledAt = &now
+	}
+	return c
+}
+
+// Recertify demands that a material change be certified by due; until then the certified profile goes on.
+func (c Certification) Recertify(due time.Time, act Act) (Certification, error) {
+	switch {
+	case c.Approved == nil:
+		return c, Errorf(Conflict, "certification %s is not approved; there is nothing to recertify", c.ID)
+	case due.Before(act.At):
+		return c, FieldErrorf("due", "%s has passed", due.Format(time.RFC3339))
+	}
+	if err := CheckReason(act.Why); err != nil {
+		return c, err
+	}
+	c.RecertifyBy = &due
+	return c, nil
+}
+
+// Revoke ends an approved certification for cause.
+func (c Certification) Revoke(act Act) (Certification, error) {
+	if c.Approved == nil {
+		return c, Errorf(Conflict, "certification %s is not approved; reject it instead", c.ID)
+	}
+	if c.Revoked != nil {
+		return c, Errorf(Conflict, "certification %s is revoked already", c.ID)
+	}
+	if err := CheckReason(act.Why); err != nil {
+		return c, err
+	}
+	c.Revoked = &Ending{At: act.At, By: act.By, Why: act.Why}
+	return c, nil
+}

@@ -1,0 +1,142 @@
+package gate
+
+import "time"
+
+// Contract is a term under which an account may call, and what it grants. It is amended or ended, never edited.
+type Contract struct {
+	ID      ContractID `json:"id"`
+	Account AccountID  `json:"account"`
+	First   Date       `json:"first"` // first day
+	Last    Date       `json:"last"`  // last day, inclusive
+	Zone    string     `json:"zone"`  // IANA zone in which the days are counted
+	Grant   Grant      `json:"grant"`
+	// Agreements that were signed for it, such as the business associate agreement.
+	Agreements []Agreement `json:"agreements"`
+	CreatedAt  time.Time   `json:"created_at"`
+	Ended      *Ending     `json:"ended,omitempty"` // ended before its last day
+
+	begins, ends time.Time // from Resolve; both zero until then, so an unresolved contract is never in force
+}
+
+// Agreement is a document that both sides signed.
+type Agreement struct {
+	Kind      AgreementKind `json:"kind"`
+	Reference string        `json:"reference"` // where the signed document is held
+	SignedOn  Date          `json:"signed_on"`
+}
+
+// AgreementKind names what was agreed.
+type AgreementKind string
+
+// The kinds of agreement. Both are required before a certification can be approved.
+const (
+	BusinessAssociate AgreementKind = "baa"           // 45 CFR 164.504(e)
+	Participation     AgreementKind = "participation" // the networks' participation terms
+)
+
+// RequiredAgreements are the kinds without which approval is refused.
+func RequiredAgreements() []AgreementKind { return []AgreementKind{BusinessAssociate, Participation} }
+
+// Ending is the early end of a contract or a certification.
+type Ending struct {
+	At  time.Time `json:"at"`
+	By  StaffID   `json:"by"`
+	Why string    `json:"why"`
+}
+
+// ContractState is derived from a contract and now.
+type ContractState int
+
+// The states of a contract.
+const (
+	ContractNotStarted ContractState = iota
+	ContractInForce
+	ContractEnded
+)
+
+// String returns the state's name.
+func (s ContractState) String() string { return [...]string{"not-started", "in-force", "ended"}[s] }
+
+// Check reports the first thing wrong with a contract as it was given.
+func (c *Contract) Check(zones Zones, known func(behavior string) bool) error {
+	if err := c.First.Check(); err != nil {
+		return InField("first", err)
+	}
+	if err := c.Last.Check(); err != nil {
+		return InField("last", err)
+	}
+	if c.Last < c.First {
+		return FieldErrorf("last", "%s is before the first day %s", c.Last, c.First)
+	}
+	if _, err := zones.load(c.Zone); err != nil {
+		return err
+	}
+	if err := c.Grant.Check(known); err != nil {
+		return InField("grant", err)
+	}
+	if len(c.Grant.Behaviors) == 0 || len(c.Grant.Purposes) == 0 {
+		return FieldErrorf("grant", "must name at least one behavior and one purpose: nothing is granted by omission")
+	}
+	for _, a := range c.Agreements {
+		if err := a.check(); err != nil {
+			return InField("agreements", err)
+		}
+	}
+	return nil
+}
+
+func (a *Agreement) check() error {
+	if a.Kind != BusinessAssociate && a.Kind != Participation {
+		return FieldErrorf("kind", "%q: must be baa or participation", Clip(string(a.Kind), 40))
+	}
+	if err := checkText("reference", a.Reference, 300); err != nil {
+		return err
+	}
+	return InField("signed_on", a.SignedOn.Check())
+}
+
+// Resolve computes the instants of the term. The directory calls it on every contract that it reads.
+func (c *Contract) Resolve(zones Zones) error {
+	zone, err := zones.load(c.Zone)
+	if err != nil {
+		return err
+	}
+	c.begins, c.ends = c.First.Start(zone), c.Last.AddDays(1).Start(zone)
+	return nil
+}
+
+// Term returns the first instant of the term and the first after it; both zero before Resolve.
+func (c *Contract) Term() (begins, ends time.Time) { return c.begins, c.ends }
+
+// State is the contract's state at now. The last day counts whole, in the contract's zone.
+func (c *Contract) State(now time.Time) ContractState {
+	switch {
+	case c.Ended != nil && !now.Before(c.Ended.At), !now.Before(c.ends):
+		return ContractEnded
+	case now.Before(c.begins):
+		return ContractNotStarted
+	}
+	return ContractInForce
+}
+
+// Signed reports whether an agreement of the kind is on record.
+func (c *Contract) Signed(kind AgreementKind) bool {
+	for _, a := range c.Agreements {
+		if a.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// End ends the contract before its last day.
+func (c Contract) End(by StaffID, why string, now time.Time) (Contract, error) {
+	if c.State(now) == ContractEnded {
+		return c, Errorf(Conflict, "contract %s has ended already", c.ID)
+	}
+	if err := CheckReason(why); err != nil {
+		return c, err
+	}
+	c.Ended = &Ending{At: now, By: by, Why: why}
+	return c, nil
+}

@@ -1,0 +1,82 @@
+package gate
+
+// Environment says how much a site demands. Environments belong to sites; one store serves all three.
+type Environment int
+
+// The environments, from the least to the most demanding. The order is used: see [Host].
+const (
+	NoEnvironment Environment = iota // the zero value is never served
+	Sandbox                          // key only; synthetic data
+	Preprod                          // key and certificate; here a customer shows that it is ready
+	Production                       // everything; only this is billed
+)
+
+var environmentNames = [...]string{"none", "sandbox", "preprod", "production"}
+
+// String returns the name that configurations, records and the API use.
+func (e Environment) String() string { return environmentNames[e] }
+
+// ParseEnvironment is the inverse of String for the three real environments.
+func ParseEnvironment(s string) (Environment, error) {
+	for e := Sandbox; e <= Production; e++ {
+		if environmentNames[e] == s {
+			return e, nil
+		}
+	}
+	return NoEnvironment, Errorf(Invalid, "environment %q: must be sandbox, preprod or production", Clip(s, 40))
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (e Environment) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (e *Environment) UnmarshalText(b []byte) (err error) {
+	*e, err = ParseEnvironment(string(b))
+	return err
+}
+
+// NeedsCertificate reports whether checks 1, 2 and 4 apply: a client certificate belongs to the credential.
+func (e Environment) NeedsCertificate() bool { return e != Sandbox }
+
+// NeedsCertification reports whether checks 6 and 7 apply: contract and certification.
+func (e Environment) NeedsCertification() bool { return e != Sandbox && e != Preprod }
+
+// KeyTag is what a key of this environment begins with, so that people and scanners recognize it.
+func (e Environment) KeyTag() string {
+	switch e {
+	case Sandbox:
+		return "ort_"
+	case Preprod:
+		return "orpp_"
+	case Production:
+		return "orpk_"
+	case NoEnvironment:
+	}
+	return ""
+}
+
+// Host is what the store remembers of a host name: the strictest environment it has ever served. A site that serves the host in a
+// lower one answers state-unconfirmed until two people have allowed it, so that a slip in a configuration file cannot open
+// production as a sandbox.
+type Host struct {
+	Name      string      `json:"name"`
+	Strictest Environment `json:"strictest"`
+	// Lowering is a standing wish to serve the host in a lower environment; it holds once confirmed by a second person.
+	Lowering *Lowering `json:"lowering,omitempty"`
+}
+
+// Lowering allows a host to be served in a lower environment than it once was.
+type Lowering struct {
+	To          Environment `json:"to"`
+	Why         string      `json:"why"`
+	ProposedBy  StaffID     `json:"proposed_by"`
+	ConfirmedBy StaffID     `json:"confirmed_by,omitempty"`
+}
+
+// Allows reports whether a site of environment e may serve the host. A host never seen (nil) may be served by any.
+func (h *Host) Allows(e Environment) bool {
+	if h == nil || e >= h.Strictest {
+		return true
+	}
+	return h.Lowering != nil && h.Lowering.ConfirmedBy != "" && e >= h.Lowering.To
+}

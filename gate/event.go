@@ -1,0 +1,69 @@
+package gate
+
+import "time"
+
+// Event is one change of state: who did what to which records, when and why. Each is a leaf of the audit tree, in commit order.
+//
+// Rules for its evolution: fields are only added, always optional; names and meanings never change; no floating point; no PHI and
+// no secret, ever: a leaf cannot be taken back.
+type Event struct {
+	Seq     int64     `json:"seq"` // from 0; set by the store
+	At      time.Time `json:"at"`
+	By      Actor     `json:"by"`
+	Verb    Verb      `json:"verb"`
+	Account AccountID `json:"account,omitempty"` // whom it concerns
+	Object  string    `json:"object"`            // identifier of the record that it is about
+	Why     string    `json:"why,omitempty"`
+	Detail  string    `json:"detail,omitempty"` // one line for the reader
+	Changes []Change  `json:"changes"`          // set by the store: every record that was written with it
+}
+
+// Change names one record that was written, by the hashes of its stored form before and after; before is zero for a new one.
+type Change struct {
+	Kind   RecordKind  `json:"kind"`
+	ID     string      `json:"id"`
+	Before Fingerprint `json:"before,omitzero"`
+	After  Fingerprint `json:"after"`
+}
+
+// Verb says what happened.
+type Verb string
+
+// The verbs, a closed list; names are never reused.
+const (
+	StoreCreated            Verb = "store.created"
+	TrustRewritten          Verb = "trust.rewritten"
+	CACreated               Verb = "ca.created"
+	CAImported              Verb = "ca.imported"
+	AccountCreated          Verb = "account.created"
+	OrganizationCreated     Verb = "organization.created"
+	DeviceCreated           Verb = "device.created"
+	ContractCreated         Verb = "contract.created"
+	ContractEndedEarly      Verb = "contract.ended"
+	CertificationRequested  Verb = "certification.requested"
+	InterviewScheduled      Verb = "interview.scheduled"
+	InterviewHeld           Verb = "interview.held"
+	FindingClosed           Verb = "finding.closed"
+	CertificationApproved   Verb = "certification.approved"
+	CertificationRejected   Verb = "certification.rejected"
+	CertificationWithdrawn  Verb = "certification.withdrawn"
+	RecertificationDemanded Verb = "certification.recertify"
+	CertificationWasRevoked Verb = "certification.revoked"
+	EnrollmentReleased      Verb = "enrollment.released"
+	EnrollmentWasRedeemed   Verb = "enrollment.redeemed"
+	EnrollmentRefused       Verb = "enrollment.refused"
+	EnrollmentAcknowledged  Verb = "enrollment.acknowledged"
+	CredentialFirstUsed     Verb = "credential.first-used"
+	SandboxKeyIssued        Verb = "key.issued"
+	CredentialRevoked       Verb = "credential.revoked"
+	RemediationImposed      Verb = "remediation.imposed"
+	RemediationLifted       Verb = "remediation.lifted"
+	StaffProposed           Verb = "staff.proposed"
+	StaffConfirmed          Verb = "staff.confirmed"
+	StaffDisabled           Verb = "staff.disabled"
+	BehaviorsChanged        Verb = "behaviors.changed"
+	BehaviorAllowed         Verb = "behavior.allowed"
+	HostServed              Verb = "host.served"
+	HostLoweringProposed    Verb = "host.lowering-proposed"
+	HostLoweringConfirmed   Verb = "host.lowering-confirmed"
+)

@@ -1,0 +1,198 @@
+package gate
+
+import (
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strings"
+	"time"
+)
+
+// Key is a production key as it is stored: never the key itself, only a MAC of it under a pepper that lies sealed elsewhere.
+//
+// A key is printed as the environment's tag, a handle, a secret and a checksum:
+//
+//	orpk_ hhhhhhhhhh ssssssssssssssssssssssssssssssss cccccc
+//	tag   10 handle  32 secret, 190 bits              6, CRC-32 (IEEE) of everything before, base 62
+//
+// The handle finds the record without touching the secret; the checksum lets a scanner, or us, tell a key from noise offline.
+type Key struct {
+	ID          KeyID       `json:"id"`
+	Account     AccountID   `json:"account"`
+	Device      DeviceID    `json:"device"`
+	Environment Environment `json:"environment"`
+	Handle      string      `json:"handle"`
+	Pepper      int         `json:"pepper"` // version of the pepper under which MAC was made
+	MAC         Fingerprint `json:"mac"`    // HMAC-SHA-256 of the whole key
+	IssuedAt    time.Time   `json:"issued_at"`
+	FirstUsedAt *time.Time  `json:"first_used_at,omitempty"`
+	// RetireAt ends a key that has been replaced; until then it is retiring and still good.
+	RetireAt *time.Time  `json:"retire_at,omitempty"`
+	Revoked  *Revocation `json:"revoked,omitempty"`
+}
+
+// State is the key's state at now.
+func (k *Key) State(now time.Time) CredentialState {
+	switch {
+	case k.Revoked != nil && !now.Before(k.Revoked.At):
+		return Revoked
+	case k.RetireAt == nil:
+		return Active
+	case now.Before(*k.RetireAt):
+		return Retiring
+	}
+	return Expired
+}
+
+// Revoke ends the key now.
+func (k Key) Revoke(r Revocation) (Key, error) {
+	if k.Revoked != nil {
+		return k, Errorf(Conflict, "key %s is revoked already", k.ID)
+	}
+	k.Revoked = &r
+	return k, nil
+}
+
+// Lengths of the parts of a printed key.
+const (
+	handleLength   = 10
+	secretLength   = 32 // 62^32 is 190 bits
+	checksumLength = 6  // 62^6 > 2^32
+)
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// NewKey draws a key of the environment from random and returns it whole and its handle. An error is random's.
+func NewKey(e Environment, random io.Reader) (key, handle string, err error) {
+	drawn, err := drawBase62(random, handleLength+secretLength)
+	if err != nil {
+		return "", "", fmt.Errorf("draw a key: %w", err)
+	}
+	body := e.KeyTag() + drawn
+	return body + checksum(body), drawn[:handleLength], nil
+}
+
+// drawBase62 rejects the bytes from 248 up, so that each of the 62 characters is equally likely.
+func drawBase62(random io.Reader, n int) (string, error) {
+	out := make([]byte, 0, n)
+	var buf [64]byte
+	for len(out) < n {
+		if _, err := io.ReadFull(random, buf[:]); err != nil {
+			return "", err
+		}
+		for _, b := range buf {
+			if b < 248 && len(out) < n {
+				out = append(out, base62[b%62])
+			}
+		}
+	}
+	return string(out), nil
+}
+
+func checksum(body string) string {
+	var out [checksumLength]byte
+	crc := crc32String(body)
+	for i := checksumLength - 1; i >= 0; i-- {
+		out[i] = base62[crc%62]
+		crc /= 62
+	}
+	return string(out[:])
+}
+
+// crc32String is crc32.ChecksumIEEE for a string: that function's argument escapes to the heap, and this is on the request path.
+func crc32String(s string) uint32 {
+	crc := ^uint32(0)
+	for i := range len(s) {
+		crc = crc32.IEEETable[byte(crc)^s[i]] ^ crc>>8
+	}
+	return ^crc
+}
+
+// KeyShape says what a presented key shows by itself, before any look into the store.
+type KeyShape int
+
+// The shapes.
+const (
+	NoKey       KeyShape = iota
+	WellFormed           // tag, length, characters and checksum are right
+	Malformed            // not a key of ours at all
+	BadChecksum          // looks like a key, but a character was lost or changed
+)
+
+// PresentedKey is a key as a request brought it.
+type PresentedKey struct {
+	Shape       KeyShape
+	Environment Environment // by its tag; NoEnvironment unless WellFormed
+	Handle      string      // empty unless WellFormed
+	Text        string      // the secret itself: never logged, never stored
+}
+
+// String keeps the secret out of logs and errors, whatever verb prints it.
+func (k PresentedKey) String() string {
+	return fmt.Sprintf("%s%s...", k.Environment.KeyTag(), k.Handle)
+}
+
+// GoString does the same for %#v.
+func (k PresentedKey) GoString() string { return k.String() }
+
+// ParseKey looks at the shape of a presented key. It does not allocate.
+func ParseKey(s string) PresentedKey {
+	if s == "" {
+		return PresentedKey{}
+	}
+	for e := Production; e > NoEnvironment; e-- {
+		tag := e.KeyTag()
+		if !strings.HasPrefix(s, tag) {
+			continue
+		}
+		if len(s) != len(tag)+handleLength+secretLength+checksumLength || !allBase62(s[len(tag):]) {
+			return PresentedKey{Shape: Malformed}
+		}
+		if !checksumMatches(s) {
+			return PresentedKey{Shape: BadChecksum}
+		}
+		return PresentedKey{Shape: WellFormed, Environment: e, Handle: s[len(tag) : len(tag)+handleLength], Text: s}
+	}
+	return PresentedKey{Shape: Malformed}
+}
+
+func checksumMatches(s string) bool {
+	body := len(s) - checksumLength
+	crc := crc32String(s[:body])
+	for i := len(s) - 1; i >= body; i-- {
+		if s[i] != base62[crc%62] {
+			return false
+		}
+		crc /= 62
+	}
+	return true
+}
+
+func allBase62(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+// ContainsKey reports whether text holds something that begins like a key of any environment: it must not be logged, and a query
+// string that holds one is refused.
+func ContainsKey(text string) bool {
+	for e := Sandbox; e <= Production; e++ {
+		tag := e.KeyTag()
+		for rest := text; ; {
+			i := strings.Index(rest, tag)
+			if i < 0 {
+				break
+			}
+			rest = rest[i+len(tag):]
+			if len(rest) >= handleLength+secretLength && allBase62(rest[:handleLength+secretLength]) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,54 @@
+package gate
+
+import "time"
+
+// Notice is a message owed to a customer or to staff, as it was rendered. It commits together with what it tells of; its delivery
+// comes after and is never waited for.
+type Notice struct {
+	ID        NoticeID   `json:"id"`
+	Kind      NoticeKind `json:"kind"`
+	Account   AccountID  `json:"account"`
+	To        []Contact  `json:"to"` // empty: no contact is known, so staff must deliver it by hand
+	Subject   string     `json:"subject"`
+	Body      string     `json:"body"` // where a secret link belongs it says {link}
+	CreatedAt time.Time  `json:"created_at"`
+	// SealedLink holds the secret link until the notice has been accepted or the link has ended; then it is blanked.
+	SealedLink []byte     `json:"sealed_link,omitempty"`
+	TakenAt    *time.Time `json:"taken_at,omitempty"` // the link was handed over
+}
+
+// NoticeKind says what a notice is about.
+type NoticeKind string
+
+// The kinds of notice, a closed list.
+const (
+	EnrollmentNotice  NoticeKind = "enrollment"  // a link to take a credential
+	CredentialNotice  NoticeKind = "credential"  // a key or certificate was revoked
+	SuspensionNotice  NoticeKind = "suspension"  // suspended or terminated
+	ReinstatedNotice  NoticeKind = "reinstated"  // a suspension was lifted
+	CertifiedNotice   NoticeKind = "certified"   // approved
+	RejectedNotice    NoticeKind = "rejected"    // rejected or withdrawn
+	RecertifyNotice   NoticeKind = "recertify"   // a material change must be certified by a day
+	DecertifiedNotice NoticeKind = "decertified" // a certification was revoked
+	ContractNotice    NoticeKind = "contract"    // a contract ended before its last day
+)
+
+// NoticeKinds lists them all.
+func NoticeKinds() []NoticeKind {
+	return []NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
+		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice}
+}
+
+// Recipients are the contacts of an account for a kind of notice: the technical ones for what they must act on, all for the rest.
+func Recipients(a *Account, kind NoticeKind) []Contact {
+	if kind != EnrollmentNotice {
+		return a.Contacts
+	}
+	var technical []Contact
+	for _, c := range a.Contacts {
+		if c.Role == TechnicalContact {
+			technical = append(technical, c)
+		}
+	}
+	return technical
+}

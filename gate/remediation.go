@@ -1,0 +1,114 @@
+package gate
+
+import "time"
+
+// Remediation limits or stops an account, organization, device or credential. It is only ever added and lifted, never edited, and
+// commits together with the notice that tells the customer: there is no silent remediation.
+type Remediation struct {
+	ID      RemediationID `json:"id"`
+	Account AccountID     `json:"account"`
+	Subject Subject       `json:"subject"`
+	Measure Measure       `json:"measure"`
+	From    time.Time     `json:"from"`
+	Until   *time.Time    `json:"until,omitempty"` // nil: until lifted
+	By      StaffID       `json:"by"`
+	Why     string        `json:"why"`
+	Notice  NoticeID      `json:"notice"`
+	Lifted  *Lifting      `json:"lifted,omitempty"`
+}
+
+// Lifting ends a remediation.
+type Lifting struct {
+	At      time.Time `json:"at"`
+	By      StaffID   `json:"by"`
+	Why     string    `json:"why"`
+	Mistake bool      `json:"mistake,omitempty"` // undone by whoever imposed it, within UndoWindow
+	Notice  NoticeID  `json:"notice"`
+}
+
+// Measure is what a remediation does.
+type Measure string
+
+// The measures, from the mildest.
+const (
+	Suspend   Measure = "suspend"   // refuses until lifted or ended
+	Terminate Measure = "terminate" // refuses for good
+)
+
+// UndoWindow is how long whoever suspended may undo it alone as a mistake; later a second person reinstates.
+const UndoWindow = 15 * time.Minute
+
+// SubjectKind says what a remediation is about.
+type SubjectKind string
+
+// The kinds of subject, from the widest.
+const (
+	AccountSubject      SubjectKind = "account"
+	OrganizationSubject SubjectKind = "organization"
+	DeviceSubject       SubjectKind = "device"
+	KeySubject          SubjectKind = "key"
+	CertificateSubject  SubjectKind = "certificate"
+)
+
+// Subject names one account, organization, device, key or certificate by identifier.
+type Subject struct {
+	Kind SubjectKind `json:"kind"`
+	ID   string      `json:"id"`
+}
+
+// InForce reports whether the remediation acts at now.
+func (r *Remediation) InForce(now time.Time) bool {
+	if now.Before(r.From) || r.Until != nil && !now.Before(*r.Until) {
+		return false
+	}
+	return r.Lifted == nil || now.Before(r.Lifted.At)
+}
+
+// Lift ends a suspension. Who imposed it may do so alone within UndoWindow, as a mistake; otherwise a second person must.
+func (r Remediation) Lift(l Lifting) (Remediation, error) {
+	switch {
+	case r.Measure == Terminate:
+		return r, Errorf(Conflict, "%s %s is terminated, which is for good", r.Subject.Kind, r.Subject.ID)
+	case r.Lifted != nil:
+		return r, Errorf(Conflict, "remediation %s was lifted already", r.ID)
+	case !r.InForce(l.At):
+		return r, Errorf(Conflict, "remediation %s is not in force", r.ID)
+	}
+	if err := CheckReason(l.Why); err != nil {
+		return r, err
+	}
+	l.Mistake = l.By == r.By
+	if l.Mistake && l.At.Sub(r.From) > UndoWindow {
+		return r, Errorf(Forbidden, "you imposed this remediation more than %d minutes ago; somebody else must lift it", int(UndoWindow.Minutes()))
+	}
+	r.Lifted = &l
+	return r, nil
+}
+
+// Status is what the remediations in force come to; the strictest wins.
+type Status int
+
+// The statuses of an account, organization, device or credential.
+const (
+	Normal Status = iota
+	Suspended
+	Terminated
+)
+
+// String returns the status' name.
+func (s Status) String() string { return [...]string{"normal", "suspended", "terminated"}[s] }
+
+// StatusOf is the strictest that the remediations come to at now.
+func StatusOf(list []*Remediation, now time.Time) Status {
+	status := Normal
+	for _, r := range list {
+		if !r.InForce(now) {
+			continue
+		}
+		if r.Measure == Terminate {
+			return Terminated
+		}
+		status = Suspended
+	}
+	return status
+}

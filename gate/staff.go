@@ -1,0 +1,201 @@
+package gate
+
+import (
+	"slices"
+	"time"
+)
+
+// Staff is a person who operates certgate. A new person, a change of roles and a new certificate each take effect when a second
+// admin has confirmed them.
+type Staff struct {
+	ID        StaffID   `json:"id"`
+	Name      string    `json:"name"` // unique; short, as on a badge
+	Email     string    `json:"email"`
+	Roles     []Role    `json:"roles"` // in effect
+	CreatedAt time.Time `json:"created_at"`
+	// Bootstrap marks the first admins, made with the data directory: nobody was there to confirm them.
+	Bootstrap    bool               `json:"bootstrap,omitempty"`
+	Proposal     *Proposal          `json:"proposal,omitempty"`
+	Certificates []StaffCertificate `json:"certificates"`
+	Disabled     *Act               `json:"disabled,omitempty"`
+}
+
+// Proposal is a change to a staff member that waits for a second admin.
+type Proposal struct {
+	Roles       []Role            `json:"roles"`
+	Certificate *StaffCertificate `json:"certificate,omitempty"`
+	By          StaffID           `json:"by"`
+	At          time.Time         `json:"at"`
+}
+
+// StaffCertificate is a certificate of the staff CA by which a person is known.
+type StaffCertificate struct {
+	Fingerprint Fingerprint `json:"fingerprint"` // SHA-256 of DER
+	Issuer      Fingerprint `json:"issuer"`
+	DER         []byte      `json:"der"`
+	NotBefore   time.Time   `json:"not_before"`
+	NotAfter    time.Time   `json:"not_after"`
+	Revoked     *Revocation `json:"revoked,omitempty"`
+}
+
+// Role is what a person may do.
+type Role string
+
+// The roles, a closed list. Everybody known may read; the auditor may do nothing else.
+const (
+	Interviewer Role = "interviewer" // schedules and records interviews, settles findings
+	Approver    Role = "approver"    // decides certifications
+	Issuer      Role = "issuer"      // releases enrollments and sandbox keys
+	Operator    Role = "operator"    // accounts, devices, contracts; suspends, revokes
+	Auditor     Role = "auditor"     // reads everything, changes nothing
+	Admin       Role = "admin"       // staff, hosts, behaviors
+)
+
+// Roles lists them all.
+func Roles() []Role { return []Role{Interviewer, Approver, Issuer, Operator, Auditor, Admin} }
+
+// Action is something that staff may do; see May.
+type Action string
+
+// The actions, a closed list.
+const (
+	Read             Action = "read"
+	ManageAccounts   Action = "manage-accounts" // accounts, organizations, devices, contracts
+	HoldInterview    Action = "interview"       // request, schedule, hold, settle findings
+	DecideCase       Action = "decide"          // approve, reject, judge a change
+	ReleaseIt        Action = "release"         // release an enrollment, make a sandbox key
+	Stop             Action = "stop"            // suspend, revoke: never needs a second person
+	Reinstate        Action = "reinstate"       // lift a suspension
+	TerminateAccount Action = "terminate"       // terminate, end a contract, revoke a certification
+	ManageStaff      Action = "manage-staff"    // propose, confirm, disable
+	ManageSite       Action = "manage-site"     // behaviors, hosts
+)
+
+// allowed says which roles may take which action.
+var allowed = map[Action][]Role{
+	Read:             Roles(),
+	ManageAccounts:   {Operator, Admin},
+	HoldInterview:    {Interviewer, Operator},
+	DecideCase:       {Approver},
+	ReleaseIt:        {Issuer},
+	Stop:             {Operator, Approver, Issuer, Admin},
+	Reinstate:        {Operator, Approver, Admin},
+	TerminateAccount: {Approver, Admin},
+	ManageStaff:      {Admin},
+	ManageSite:       {Admin},
+}
+
+// Actions lists them all, in no order.
+func Actions() []Action {
+	all := make([]Action, 0, len(allowed))
+	for a := range allowed {
+		all = append(all, a)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Actor is who does something: a staff member, or with an empty Staff the customer or certgate itself, as Name says.
+type Actor struct {
+	Staff StaffID `json:"staff,omitempty"`
+	Name  string  `json:"name"` // "ben", "customer", "certgate"
+	Roles []Role  `json:"-"`
+}
+
+// May reports whether the actor may take the action; the error names the roles that may.
+func (a Actor) May(action Action) error {
+	for _, r := range allowed[action] {
+		if slices.Contains(a.Roles, r) {
+			return nil
+		}
+	}
+	return Errorf(Forbidden, "%s may not %s: that takes the role %s", a.Name, action, join(allowed[action], " or "))
+}
+
+func join[S ~string](list []S, sep string) string {
+	out := ""
+	for i, s := range list {
+		if i > 0 {
+			out += sep
+		}
+		out += string(s)
+	}
+	return out
+}
+
+// Active reports whether the person may act at all.
+func (s *Staff) Active() bool { return s.Disabled == nil && len(s.Roles) > 0 }
+
+// Actor is the person as the one who acts.
+func (s *Staff) Actor() Actor { return Actor{Staff: s.ID, Name: s.Name, Roles: s.Roles} }
+
+// Check reports the first thing wrong with a person as given.
+func (s *Staff) Check() error {
+	if err := CheckSlug(s.Name); err != nil {
+		return InField("name", err)
+	}
+	if err := CheckEmail(s.Email); err != nil {
+		return err
+	}
+	return CheckRoles(s.Roles)
+}
+
+// CheckRoles refuses unknown and repeated roles and an empty list.
+func CheckRoles(roles []Role) error {
+	if len(roles) == 0 {
+		return FieldErrorf("roles", "must name at least one of %s", join(Roles(), ", "))
+	}
+	for i, r := range roles {
+		if !slices.Contains(Roles(), r) {
+			return FieldErrorf("roles", "%q: must be one of %s", Clip(string(r), 40), join(Roles(), ", "))
+		}
+		if slices.Contains(roles[:i], r) {
+			return FieldErrorf("roles", "%s is listed twice", r)
+		}
+	}
+	return nil
+}
+
+// Confirm puts the standing proposal into effect. Whoever proposed it cannot confirm it, nor can the person confirm their own.
+func (s Staff) Confirm(by StaffID, now time.Time) (Staff, error) {
+	switch {
+	case s.Proposal == nil:
+		return s, Errorf(Conflict, "there is nothing to confirm for %s", s.Name)
+	case s.Disabled != nil:
+		return s, Errorf(Conflict, "%s is disabled", s.Name)
+	case s.Proposal.By == by:
+		return s, Errorf(Forbidden, "you proposed this; a second admin must confirm it")
+	case s.ID == by:
+		return s, Errorf(Forbidden, "nobody confirms a change to themselves")
+	}
+	s.Roles = s.Proposal.Roles
+	if c := s.Proposal.Certificate; c != nil {
+		s.Certificates = append(slices.Clone(s.Certificates), *c)
+	}
+	s.Proposal = nil
+	return s, nil
+}
+
+// Propose makes a change that a second admin must confirm; it replaces one that still waits.
+func (s Staff) Propose(p Proposal) (Staff, error) {
+	if s.Disabled != nil {
+		return s, Errorf(Conflict, "%s is disabled", s.Name)
+	}
+	if err := CheckRoles(p.Roles); err != nil {
+		return s, err
+	}
+	s.Proposal = &p
+	return s, nil
+}
+
+// Disable takes all access away at once; it never needs a second person.
+func (s Staff) Disable(act Act) (Staff, error) {
+	if s.Disabled != nil {
+		return s, Errorf(Conflict, "%s is disabled already", s.Name)
+	}
+	if err := CheckReason(act.Why); err != nil {
+		return s, err
+	}
+	s.Disabled, s.Proposal = &act, nil
+	return s, nil
+}
