@@ -3,6 +3,7 @@
 # The versions are pinned. For a release that is the same bit by bit everywhere build ./cmd/certgate, which uses our own go.sum.
 set -euo pipefail
 cd "$(dirname "$0")"
+[[ $# -le 1 && ${1:-} != -* ]] || { echo "usage: ./xcaddy.sh [OUTPUT]" >&2; exit 2; }
 
 caddy_version=${CADDY_VERSION:-v2.11.9}
 xcaddy_version=v0.4.5
@@ -24,7 +25,8 @@ export GOTOOLCHAIN=${GOTOOLCHAIN:-local} CGO_ENABLED=0
 export GOFLAGS=-mod=mod
 export XCADDY_GO_BUILD_FLAGS="-trimpath -ldflags '-s -w -buildid=' -tags nobadger,nomysql,nopgx"
 mkdir -p "$(dirname "$output")"
-"$tools/xcaddy" build "$caddy_version" --output "$output" --with github.com/onerecord/certgate=./
+# The version is a name for this checkout. Without one go asks its proxy which versions of certgate there are, although it uses none of them.
+"$tools/xcaddy" build "$caddy_version" --output "$output" --with github.com/onerecord/certgate@v0.0.0=./
 
 listed=$("$output" list-modules)
 for module in "${modules[@]}"; do
