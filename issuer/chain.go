@@ -26,7 +26,7 @@ var (
 const maxIntermediates = 8
 
 // Anchors is a list of issuing CAs at which trust begins. It does not change
-// after it was made and is safe for concurrent use. A nil *Anchors trusts nobody.
+// after it was made and is safe for concurrent use. A nil or zero Anchors trusts nobody.
 type Anchors struct {
 	pool *x509.CertPool
 }
@@ -58,7 +58,7 @@ func NewAnchors(issuing ...*x509.Certificate) (*Anchors, error) {
 // Pool returns the anchors as a pool, a copy, for the TLS stack: it shows clients
 // whose certificates are wanted.
 func (a *Anchors) Pool() *x509.CertPool {
-	if a == nil {
+	if a == nil || a.pool == nil {
 		return x509.NewCertPool()
 	}
 	return a.pool.Clone()

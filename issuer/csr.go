@@ -161,6 +161,7 @@ func strongSignature(a x509.SignatureAlgorithm) bool {
 		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
 		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
 		return true
+	default:
+		return false
 	}
-	return false
 }

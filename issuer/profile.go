@@ -91,7 +91,8 @@ func checkURI(u *url.URL) error {
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return fmt.Errorf("the URI %q has a user, query or fragment; none is allowed", u.Redacted())
 	}
-	return checkURLText("URI", text)
+	// In text the host would already be percent-encoded, which is no host.
+	return errors.Join(checkURLText("URI's host", u.Host), checkURLText("URI", text))
 }
 
 // checkURL judges a place where others fetch something.
@@ -109,7 +110,7 @@ func checkURL(what, text string) error {
 	if u.User != nil || u.Fragment != "" {
 		return fmt.Errorf("the %s %q has a user or fragment; none is allowed", what, u.Redacted())
 	}
-	return checkURLText(what, text)
+	return errors.Join(checkURLText(what+"'s host", u.Host), checkURLText(what, text))
 }
 
 // checkURLText bounds the length and keeps to what an IA5String may hold and

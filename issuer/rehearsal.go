@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"math/big"
 	"sync"
@@ -67,7 +68,7 @@ var rehearsalRSA = sync.OnceValues(func() (*rsa.PrivateKey, error) {
 	p, okP := new(big.Int).SetString(rehearsalP, 16)
 	q, okQ := new(big.Int).SetString(rehearsalQ, 16)
 	if !okP || !okQ {
-		panic("issuer: the rehearsal primes are no hexadecimal numbers")
+		return nil, errors.New("the rehearsal primes are no hexadecimal numbers")
 	}
 	one := big.NewInt(1)
 	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))

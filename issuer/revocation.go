@@ -93,29 +93,43 @@ func CRLNumber(previous *big.Int, now time.Time) *big.Int {
 	return next
 }
 
+// CRLRequest is what one CRL shall say.
+type CRLRequest struct {
+	// Number comes from CRLNumber and is larger than every one before it.
+	Number *big.Int
+	// Revoked are all entries, in any order.
+	Revoked []Revoked
+	// ThisUpdate is the time the list speaks of, NextUpdate the time by which
+	// another will have been published; readers refuse the list after that.
+	ThisUpdate, NextUpdate time.Time
+}
+
+func (r CRLRequest) check() error {
+	if r.Number == nil || r.Number.Sign() <= 0 || r.Number.BitLen() > maxCRLNumberBits {
+		return fmt.Errorf("number %v is not positive or longer than 20 octets; CRLNumber makes one", r.Number)
+	}
+	if r.ThisUpdate.IsZero() || !r.NextUpdate.After(r.ThisUpdate) {
+		return fmt.Errorf("next update %s is not after this update %s, or one is missing",
+			r.NextUpdate.UTC().Format(time.RFC3339), r.ThisUpdate.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
 // CRL signs a full revocation list (RFC 5280 section 5) and returns its DER. The
 // order of entries depends on the serials alone. An entry without serial or time,
-// one that is there twice, and a reason off the list are errors; so are a number
-// that is not positive and a nextUpdate not after thisUpdate.
-func (ca *CA) CRL(rand io.Reader, number *big.Int, revoked []Revoked, thisUpdate, nextUpdate time.Time) ([]byte, error) {
-	if err := ca.ready(); err != nil {
+// one that is there twice, and a reason off the list are errors.
+func (ca *CA) CRL(r CRLRequest, rand io.Reader) ([]byte, error) {
+	if err := errors.Join(ca.ready(), r.check()); err != nil {
 		return nil, fmt.Errorf("sign a CRL: %w", err)
 	}
-	if number == nil || number.Sign() <= 0 || number.BitLen() > maxCRLNumberBits {
-		return nil, fmt.Errorf("sign a CRL: number %v is not between 1 and 20 octets long; CRLNumber makes one", number)
-	}
-	if !nextUpdate.After(thisUpdate) {
-		return nil, fmt.Errorf("sign a CRL: next update %s is not after this update %s",
-			nextUpdate.UTC().Format(time.RFC3339), thisUpdate.UTC().Format(time.RFC3339))
-	}
-	entries, err := crlEntries(revoked)
+	entries, err := crlEntries(r.Revoked)
 	if err != nil {
 		return nil, fmt.Errorf("sign a CRL: %w", err)
 	}
 	der, err := x509.CreateRevocationList(rand, &x509.RevocationList{
-		Number:                    number,
-		ThisUpdate:                thisUpdate.UTC().Truncate(time.Second),
-		NextUpdate:                nextUpdate.UTC().Truncate(time.Second),
+		Number:                    r.Number,
+		ThisUpdate:                r.ThisUpdate.UTC().Truncate(time.Second),
+		NextUpdate:                r.NextUpdate.UTC().Truncate(time.Second),
 		RevokedCertificateEntries: entries,
 	}, ca.Certificate, ca.Signer)
 	if err != nil {

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -30,7 +31,7 @@ func NewSerial(rand io.Reader) (*big.Int, error) {
 // checkSerial judges a serial that the caller brings.
 func checkSerial(serial *big.Int) error {
 	if serial == nil {
-		return fmt.Errorf("the serial number is missing; NewSerial draws one")
+		return errors.New("the serial number is missing; NewSerial draws one")
 	}
 	if serial.Sign() <= 0 {
 		return fmt.Errorf("the serial number %v is not positive", serial)
