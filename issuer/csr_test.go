@@ -145,7 +145,10 @@ func relabelMD5(t testing.TB, der []byte) []byte {
 }
 
 func TestMistakesForASigningRequestAreNamedAndNeverQuoted(t *testing.T) {
-	key := newKey(t).(*ecdsa.PrivateKey)
+	key, ok := newKey(t).(*ecdsa.PrivateKey)
+	if !ok {
+		t.Fatal("NewKey makes no ECDSA key in memory")
+	}
 	rsaKey, err := rehearsalRSA()
 	if err != nil {
 		t.Fatal(err)

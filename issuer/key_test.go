@@ -102,7 +102,10 @@ func TestForeignKeysAreNotMarshaled(t *testing.T) {
 }
 
 func TestPrivateKeyFilesOfEveryKindAreRead(t *testing.T) {
-	key := newKey(t).(*ecdsa.PrivateKey)
+	key, ok := newKey(t).(*ecdsa.PrivateKey)
+	if !ok {
+		t.Fatal("NewKey makes no ECDSA key in memory")
+	}
 	ec, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
@@ -117,7 +116,7 @@ func TestWhatOpenSSLWritesIsUnderstood(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if bytes.Contains([]byte(keyAlgorithm(key.Public())), []byte("unknown")) {
+		if strings.Contains(keyAlgorithm(key.Public()), "unknown") {
 			t.Errorf("%s is of an unknown kind", name)
 		}
 	}
