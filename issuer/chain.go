@@ -78,7 +78,7 @@ type Chain struct {
 // Verify finds a chain from the leaf to an anchor and checks that the leaf is one
 // for a client: clientAuth in so many words, no CA. Failures are [ErrUntrusted],
 // [ErrUnsuitable] or [ErrNoAnchors]; a foreign certificate is untrusted whatever
-// else is wrong with it.
+// else is wrong with it. With ErrUnsuitable the chain is returned too.
 //
 // Dates are not judged. An expired certificate of ours must be told from a
 // foreign one, and one that is in date now may expire while its connection stays
@@ -99,10 +99,7 @@ func (a *Anchors) Verify(leaf *x509.Certificate, intermediates []*x509.Certifica
 	if err != nil {
 		return Chain{}, err
 	}
-	if err := suitable(leaf); err != nil {
-		return Chain{}, err
-	}
-	return bestChain(chains, now), nil
+	return bestChain(chains, now), suitable(leaf)
 }
 
 // build asks crypto/x509 for the chains at a time when all of their certificates
@@ -112,7 +109,9 @@ func (a *Anchors) build(leaf *x509.Certificate, intermediates []*x509.Certificat
 	options := x509.VerifyOptions{
 		Roots:         a.pool,
 		Intermediates: x509.NewCertPool(),
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		// suitable judges the leaf's usages, so that an unsuitable one is told from a foreign one. The CAs' were judged when they
+		// became anchors, and below an anchor (path length 0) there can be no other CA.
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	}
 	for _, cert := range intermediates {
 		options.Intermediates.AddCert(cert)
@@ -130,7 +129,7 @@ func (a *Anchors) build(leaf *x509.Certificate, intermediates []*x509.Certificat
 		}
 		var invalid x509.CertificateInvalidError
 		if !errors.As(err, &invalid) || invalid.Reason != x509.Expired {
-			return nil, classify(err)
+			return nil, fmt.Errorf("%w: %w", ErrUntrusted, err)
 		}
 		narrower := within.and(windowOf(invalid.Cert))
 		if narrower == within || narrower.empty() {
@@ -139,15 +138,6 @@ func (a *Anchors) build(leaf *x509.Certificate, intermediates []*x509.Certificat
 		within = narrower
 	}
 	return nil, fmt.Errorf("%w: it and the CAs above it were never valid at the same time", ErrUntrusted)
-}
-
-// classify turns an error of crypto/x509 into one of our kinds.
-func classify(err error) error {
-	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage {
-		return fmt.Errorf("%w: %w", ErrUnsuitable, err)
-	}
-	return fmt.Errorf("%w: %w", ErrUntrusted, err)
 }
 
 // suitable holds the rules crypto/x509 leaves open: a certificate without

@@ -71,3 +71,8 @@ func blockType(block *pem.Block) string {
 	}
 	return fmt.Sprintf("%q", block.Type)
 }
+
+// KeyPEM encodes a PKCS #8 private key as PEM.
+func KeyPEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
