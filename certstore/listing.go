@@ -1,0 +1,105 @@
+package certstore
+
+import (
+	"slices"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+// The lists below are copies, in the order of identifiers; an empty account or device means all.
+
+// Accounts lists all accounts.
+func (d *Directory) Accounts() []*gate.Account { return all(d, &d.lists.accounts) }
+
+// Organizations lists the organizations of an account.
+func (d *Directory) Organizations(account gate.AccountID) []*gate.Organization {
+	if account == "" {
+		return all(d, &d.lists.organizations)
+	}
+	return part(d, &d.accounts, account, func(n *accountNode) []*gate.Organization { return n.organizations })
+}
+
+// Devices lists the devices of an account.
+func (d *Directory) Devices(account gate.AccountID) []*gate.Device {
+	if account == "" {
+		return all(d, &d.lists.devices)
+	}
+	return part(d, &d.accounts, account, func(n *accountNode) []*gate.Device { return n.devices })
+}
+
+// Contracts lists the contracts of an account.
+func (d *Directory) Contracts(account gate.AccountID) []*gate.Contract {
+	if account == "" {
+		return all(d, &d.lists.contracts)
+	}
+	return part(d, &d.accounts, account, func(n *accountNode) []*gate.Contract { return n.contracts })
+}
+
+// Certifications lists the certifications of an account.
+func (d *Directory) Certifications(account gate.AccountID) []*gate.Certification {
+	if account == "" {
+		return all(d, &d.lists.certifications)
+	}
+	return part(d, &d.accounts, account, func(n *accountNode) []*gate.Certification { return n.certifications })
+}
+
+// Remediations lists the remediations of an account and of everything below it, lifted ones too.
+func (d *Directory) Remediations(account gate.AccountID) []*gate.Remediation {
+	if account == "" {
+		return all(d, &d.lists.remediations)
+	}
+	return part(d, &d.accounts, account, func(n *accountNode) []*gate.Remediation { return n.remediations })
+}
+
+// Keys lists the keys of a device.
+func (d *Directory) Keys(device gate.DeviceID) []*gate.Key {
+	if device == "" {
+		return all(d, &d.lists.keys)
+	}
+	return part(d, &d.devices, device, func(n *deviceNode) []*gate.Key { return n.keys })
+}
+
+// Certificates lists the certificates of a device.
+func (d *Directory) Certificates(device gate.DeviceID) []*gate.Certificate {
+	if device == "" {
+		return all(d, &d.lists.certificates)
+	}
+	return part(d, &d.devices, device, func(n *deviceNode) []*gate.Certificate { return n.certificates })
+}
+
+// Enrollments lists the enrollments of a device.
+func (d *Directory) Enrollments(device gate.DeviceID) []*gate.Enrollment {
+	if device == "" {
+		return all(d, &d.lists.enrollments)
+	}
+	return part(d, &d.devices, device, func(n *deviceNode) []*gate.Enrollment { return n.enrollments })
+}
+
+// People lists all staff, former ones too.
+func (d *Directory) People() []*gate.Staff { return all(d, &d.lists.people) }
+
+// CAs lists all issuing CAs, retired ones too.
+func (d *Directory) CAs() []*gate.CA { return all(d, &d.lists.cas) }
+
+// Hosts lists all host names that were ever served.
+func (d *Directory) Hosts() []*gate.Host { return all(d, &d.lists.hosts) }
+
+// Peppers lists all versions of the pepper, oldest first.
+func (d *Directory) Peppers() []*gate.Pepper { return all(d, &d.lists.peppers) }
+
+// all copies a list of d.
+func all[P any](d *Directory, list *[]P) []P {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.Clone(*list)
+}
+
+// part copies the list that hangs off one node of d.
+func part[K comparable, N, P any](d *Directory, nodes *map[K]*N, id K, list func(*N) []P) []P {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if n := (*nodes)[id]; n != nil {
+		return slices.Clone(list(n))
+	}
+	return nil
+}
