@@ -1,10 +1,12 @@
 package gate
 
 import (
+	"fmt"
 	"net/mail"
 	"net/netip"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Account is a customer (OneRecord's tenant). Contracts, certifications and remediations hang off it.
@@ -117,9 +119,9 @@ func (a *Account) Check(zones Zones) error {
 		return FieldErrorf("notes", "has %d bytes; 4000 are allowed", len(a.Notes))
 	}
 	technical := false
-	for _, c := range a.Contacts {
+	for i, c := range a.Contacts {
 		if err := c.check(); err != nil {
-			return InField("contacts", err)
+			return InField(fmt.Sprintf("contacts[%d]", i), err)
 		}
 		technical = technical || c.Role == TechnicalContact
 	}
@@ -137,6 +139,11 @@ func (c *Contact) check() error {
 	}
 	if err := checkText("name", c.Name, 120); err != nil {
 		return err
+	}
+	if c.Phone != "" {
+		if err := checkText("phone", c.Phone, 40); err != nil {
+			return err
+		}
 	}
 	return CheckEmail(c.Email)
 }
@@ -166,7 +173,7 @@ func (d *Device) Check(known func(behavior string) bool) error {
 	if err := checkText("name", d.Name, 120); err != nil {
 		return err
 	}
-	if d.Environment == NoEnvironment {
+	if d.Environment < Sandbox || d.Environment > Production {
 		return FieldErrorf("environment", "must be sandbox, preprod or production")
 	}
 	if d.Grant != nil {
@@ -227,10 +234,16 @@ func checkText(field, s string, limit int) error {
 		return FieldErrorf(field, "must not be empty")
 	case len(s) > limit:
 		return FieldErrorf(field, "has %d bytes; %d are allowed", len(s), limit)
-	case strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f || r == 0xfffd }):
+	case strings.ContainsFunc(s, invisible):
 		return FieldErrorf(field, "must be one line of text without control characters")
 	}
 	return nil
+}
+
+// invisible finds what would change how the rest of a line is shown: control characters, line ends, marks that turn the direction of
+// writing, and bytes that are not UTF-8.
+func invisible(r rune) bool {
+	return unicode.IsControl(r) || r == unicode.ReplacementChar || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
 // CheckReason demands a reason that a later reader can use.

@@ -27,8 +27,15 @@ type BehaviorTable struct {
 
 // Behaviors is a compiled table. The zero value matches nothing.
 type Behaviors struct {
-	list   []Behavior
-	routes []route // most specific first
+	list     []Behavior
+	routes   []route // most specific first
+	byMethod []methodRoutes
+}
+
+// methodRoutes are the routes that a method can match, most specific first.
+type methodRoutes struct {
+	method string // "*": one that no route names
+	routes []route
 }
 
 type route struct {
@@ -50,25 +57,52 @@ func Compile(list []Behavior) (*Behaviors, error) {
 		if err := b.check(); err != nil {
 			return nil, err
 		}
-		r := route{behavior: i, method: b.Method}
-		path := b.Path
-		r.below = strings.HasSuffix(path, "/*")
-		path = strings.TrimSuffix(path, "/*")
-		if path != "" {
-			r.segments = strings.Split(path[1:], "/")
-		}
+		r := routeOf(i, b)
 		for _, other := range t.routes {
 			if t.list[other.behavior].Name == b.Name {
 				return nil, Errorf(Invalid, "behavior %s is declared twice", b.Name)
 			}
-			if compareRoutes(other, r) == 0 && overlap(other, r) {
+			if sameCalls(other, r) {
 				return nil, Errorf(Invalid, "behaviors %s and %s match the same calls", t.list[other.behavior].Name, b.Name)
 			}
 		}
 		t.routes = append(t.routes, r)
 	}
 	slices.SortStableFunc(t.routes, compareRoutes)
+	t.group()
 	return t, nil
+}
+
+// group sorts the routes by method, so that a request looks only at those that it can match.
+func (t *Behaviors) group() {
+	t.byMethod = nil
+	for _, method := range append(methodsOf(t.routes), "*") {
+		g := methodRoutes{method: method}
+		for _, r := range t.routes {
+			if r.method == method || r.method == "*" {
+				g.routes = append(g.routes, r)
+			}
+		}
+		t.byMethod = append(t.byMethod, g)
+	}
+}
+
+func methodsOf(routes []route) (methods []string) {
+	for _, r := range routes {
+		if r.method != "*" && !slices.Contains(methods, r.method) {
+			methods = append(methods, r.method)
+		}
+	}
+	return methods
+}
+
+func routeOf(i int, b *Behavior) route {
+	r := route{behavior: i, method: b.Method}
+	var path string
+	if path, r.below = strings.CutSuffix(b.Path, "/*"); path != "" {
+		r.segments = strings.Split(path[1:], "/")
+	}
+	return r
 }
 
 func (b *Behavior) check() error {
@@ -127,23 +161,43 @@ func wild(s string) int {
 	return 0
 }
 
-// overlap reports whether two routes of the same shape match a common call.
-func overlap(a, b route) bool {
-	if a.method != b.method {
+// sameCalls reports whether two routes match the same calls, to an upstream that ignores case and a last slash.
+func sameCalls(a, b route) bool {
+	return a.method == b.method && a.below == b.below && slices.EqualFunc(a.named(), b.named(), strings.EqualFold)
+}
+
+// named are the segments without the empty one after a last slash.
+func (r *route) named() []string {
+	if n := len(r.segments); n > 0 && r.segments[n-1] == "" {
+		return r.segments[:n-1]
+	}
+	return r.segments
+}
+
+// shareCalls reports whether some call matches both routes.
+func shareCalls(a, b route) bool {
+	if a.method != b.method && a.method != "*" && b.method != "*" {
 		return false
 	}
-	for i := range a.segments {
-		if !strings.EqualFold(a.segments[i], b.segments[i]) {
+	s, t := a.named(), b.named()
+	for i := range min(len(s), len(t)) {
+		if wild(s[i])+wild(t[i]) == 0 && !strings.EqualFold(s[i], t[i]) {
 			return false
 		}
 	}
-	return true
+	switch {
+	case len(s) < len(t):
+		return a.below
+	case len(s) > len(t):
+		return b.below
+	}
+	return a.below == b.below
 }
 
 // List returns the behaviors as they were declared.
 func (t *Behaviors) List() []Behavior { return slices.Clone(t.list) }
 
-// Named finds a behavior by name.
+// Named finds a behavior by name; it is nil if there is none.
 func (t *Behaviors) Named(name string) (*Behavior, bool) {
 	for i := range t.list {
 		if t.list[i].Name == name {
@@ -159,23 +213,31 @@ func (t *Behaviors) Block(names []string) *Behaviors {
 	for i := range out.routes {
 		out.routes[i].blocked = slices.Contains(names, t.list[out.routes[i].behavior].Name)
 	}
+	out.group()
 	return out
 }
 
-// match finds the most specific behavior for a canonical path. Letters are compared without regard to case, and exact tells whether
-// the case agreed: an upstream may ignore case, so a path that differs in it alone must not slip to a less specific behavior.
+// match finds the most specific behavior for a canonical path. Letters are compared without regard to case and a last slash is passed
+// over, and exact tells whether both agreed: an upstream may ignore them, so a path that differs in them alone must not slip to a less
+// specific behavior.
 func (t *Behaviors) match(method, path string) (b *Behavior, blocked, exact bool) {
+	if t == nil {
+		return nil, false, true // a site without a table lets nothing through
+	}
 	if method == "HEAD" {
 		method = "GET"
 	}
-	for i := range t.routes {
-		r := &t.routes[i]
-		if r.method != method && r.method != "*" {
+	for g := range t.byMethod {
+		if m := t.byMethod[g].method; m != method && m != "*" {
 			continue
 		}
-		if ok, exact := r.matches(path); ok {
-			return &t.list[r.behavior], r.blocked, exact
+		routes := t.byMethod[g].routes
+		for i := range routes {
+			if ok, exact := routes[i].matches(path); ok {
+				return &t.list[routes[i].behavior], routes[i].blocked, exact
+			}
 		}
+		break
 	}
 	return nil, false, true
 }
@@ -185,30 +247,46 @@ func (r *route) matches(path string) (ok, exact bool) {
 	exact = true
 	for _, want := range r.segments {
 		if !more {
-			return false, false
+			return want == "", false // at most the template's last slash is missing
 		}
-		var segment string
-		segment, rest, more = strings.Cut(rest, "/")
+		end := len(want) // canonical paths are ASCII, so a segment that differs in case alone is as long
+		if want == "*" {
+			if end = strings.IndexByte(rest, '/'); end < 0 {
+				end = len(rest)
+			}
+		}
 		switch {
-		case want == "*" && segment != "", segment == want:
-		case strings.EqualFold(segment, want):
+		case end > len(rest) || end < len(rest) && rest[end] != '/':
+			return false, false
+		case want == "*" && end > 0, rest[:end] == want:
+		case strings.EqualFold(rest[:end], want):
 			exact = false
 		default:
 			return false, false
 		}
+		if more = end < len(rest); more {
+			end++
+		}
+		rest = rest[end:]
 	}
-	if r.below {
+	switch {
+	case r.below:
 		return more && rest != "", exact
+	case more: // a slash that the template does not have
+		return rest == "", false
 	}
-	return !more, exact
+	return true, exact
 }
 
-// Changed lists the behaviors of the old table that next drops or changes, by name.
+// Changed lists the behaviors of the old table that next drops, changes or widens, by name, less what staff have allowed. Dropping or
+// moving one widens the less specific ones, to which its calls now fall.
 func (t *BehaviorTable) Changed(next *Behaviors) []string {
 	var names []string
-	for _, old := range t.Behaviors {
-		now, ok := next.Named(old.Name)
-		if ok && now.Method == old.Method && now.Path == old.Path && (!now.WebSocket || old.WebSocket) {
+	for i := range t.Behaviors {
+		old := &t.Behaviors[i]
+		now, _ := next.Named(old.Name)
+		same := now != nil && now.Method == old.Method && now.Path == old.Path && (!now.WebSocket || old.WebSocket)
+		if same && !t.inherits(i, next) {
 			continue
 		}
 		if !t.allows(old.Name, now) {
@@ -216,6 +294,21 @@ func (t *BehaviorTable) Changed(next *Behaviors) []string {
 		}
 	}
 	return names
+}
+
+// inherits reports whether calls of a more specific behavior of the old table fall to the i-th because next no longer tells them apart.
+func (t *BehaviorTable) inherits(i int, next *Behaviors) bool {
+	heir := routeOf(i, &t.Behaviors[i])
+	for n := range t.Behaviors {
+		r := routeOf(n, &t.Behaviors[n])
+		if compareRoutes(r, heir) >= 0 || !shareCalls(r, heir) {
+			continue
+		}
+		if !slices.ContainsFunc(next.routes, func(kept route) bool { return sameCalls(kept, r) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // allows reports whether staff allowed this change; now is nil for a behavior that was dropped.

@@ -17,7 +17,7 @@ type Caller struct {
 	Account      *Account
 
 	Contracts      []*Contract      // of the account
-	Certifications []*Certification // of the account, that cover the device
+	Certifications []*Certification // of the account; those that do not cover the device may be left out
 
 	// Remediations of everything from the account down to the certificate, lifted ones left out.
 	Remediations [5][]*Remediation
@@ -38,39 +38,49 @@ var remediationSubjects = [...]SubjectKind{AccountSubject, OrganizationSubject, 
 
 // Contract is the one that counts at now: in force, else the next to start, else the last to have ended.
 func (c *Caller) Contract(now time.Time) *Contract {
-	var best *Contract
-	rank := -1
-	for _, k := range c.Contracts {
-		r := 0
-		switch k.State(now) {
-		case ContractInForce:
-			return k
-		case ContractNotStarted:
-			r = 1
-		case ContractEnded:
-		}
-		if r > rank || r == rank && (r == 1) == k.begins.Before(best.begins) {
-			best, rank = k, r
-		}
-	}
+	best, _ := c.contract(now)
 	return best
 }
 
-// Certification is the one that counts at now for the contract: in force, else the one decided last.
-func (c *Caller) Certification(contract *Contract, now time.Time) (*Certification, CertificationState) {
-	var best *Certification
-	state := Requested
-	for _, k := range c.Certifications {
-		if k.Approved == nil || k.EnrolledAt == nil {
-			continue
-		}
-		s := k.State(contract, now)
-		if s == InForce {
+func (c *Caller) contract(now time.Time) (best *Contract, state ContractState) {
+	for _, k := range c.Contracts {
+		s := k.State(now)
+		if s == ContractInForce {
 			return k, s
 		}
-		if best == nil || k.Approved.At.After(best.Approved.At) {
-			best, state = k, s
+		switch {
+		case best == nil, s == ContractNotStarted && state == ContractEnded:
+		case s != state:
+			continue
+		case s == ContractNotStarted && !k.begins.Before(best.begins), s == ContractEnded && !k.end().After(best.end()):
+			continue
 		}
+		best, state = k, s
 	}
 	return best, state
+}
+
+// Certification is the one that counts at now for the device under the contract: of the cases for this contract the one approved last,
+// so that an older and perhaps wider one does not stand in for one that was revoked; without any, the last for another contract.
+func (c *Caller) Certification(contract *Contract, now time.Time) (*Certification, CertificationState) {
+	var best *Certification
+	for _, k := range c.Certifications {
+		if k.Approved == nil || k.EnrolledAt == nil || c.Device == nil || !k.Covers(c.Device.ID) {
+			continue
+		}
+		if best == nil || newer(k, best, contract) {
+			best = k
+		}
+	}
+	if best == nil {
+		return nil, Requested
+	}
+	return best, best.State(contract, now)
+}
+
+func newer(a, b *Certification, contract *Contract) bool {
+	if contract != nil && (a.Contract == contract.ID) != (b.Contract == contract.ID) {
+		return a.Contract == contract.ID
+	}
+	return a.Approved.At.After(b.Approved.At)
 }

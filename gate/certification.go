@@ -81,7 +81,7 @@ func CertificationStates() []CertificationState {
 // State is where the case stands at now; contract is the one it names, nil if there is none.
 func (c *Certification) State(contract *Contract, now time.Time) CertificationState {
 	switch {
-	case c.Revoked != nil && !now.Before(c.Revoked.At):
+	case c.Revoked != nil: // whatever the clock says, as with keys
 		return CertificationRevoked
 	case c.Rejected != nil:
 		return Rejected
@@ -161,15 +161,17 @@ func (c *Certification) Missing(contract *Contract, now time.Time) []string {
 			missing = append(missing, what)
 		}
 	}
-	last := c.lastHeld()
-	need(last != nil, "an interview that was held and recorded")
-	if last != nil {
-		need(last.Recording.Reference != "", "the reference of the recording")
-		need(!slices.ContainsFunc(last.Attendees, func(a Attendee) bool { return !a.Consented }), "every attendee's consent to the recording")
-		need(c.demoShown(), "the demo")
-		need(len(last.Answers) > 0, "answers to the questions on architecture and security")
-		for _, a := range last.Answers {
-			need(a.Text != "" || a.NotApplicable != "", "an answer to, or a reason to leave out: "+a.Question)
+	held := c.evidence()
+	need(len(held) > 0, "an interview that was held and recorded")
+	if len(held) > 0 {
+		last := held[len(held)-1]
+		need(last.recorded(), "the reference of the recording")
+		need(last.consented(), "every attendee's consent to the recording")
+		need(slices.ContainsFunc(held, func(t *Transcript) bool { return t.DemoShown }), "the demo")
+		answers := answersOf(held)
+		need(len(answers) > 0, "answers to the questions on architecture and security")
+		for _, a := range answers {
+			need(a.given(), "an answer to, or a reason to leave out: "+a.Question)
 		}
 	}
 	for _, f := range c.Findings {
@@ -183,17 +185,20 @@ func (c *Certification) Missing(contract *Contract, now time.Time) []string {
 	return missing
 }
 
-func (c *Certification) lastHeld() *Transcript {
-	for i := len(c.Interviews) - 1; i >= 0; i-- {
-		if c.Interviews[i].Held != nil {
-			return c.Interviews[i].Held
+// evidence are the interviews held that count: the last, and of the earlier ones those that were recorded with everybody's consent.
+func (c *Certification) evidence() []*Transcript {
+	var held []*Transcript
+	for i := range c.Interviews {
+		t := c.Interviews[i].Held
+		if t == nil {
+			continue
 		}
+		if n := len(held); n > 0 && !(held[n-1].recorded() && held[n-1].consented()) {
+			held = held[:n-1]
+		}
+		held = append(held, t)
 	}
-	return nil
-}
-
-func (c *Certification) demoShown() bool {
-	return slices.ContainsFunc(c.Interviews, func(v Interview) bool { return v.Held != nil && v.Held.DemoShown })
+	return held
 }
 
 // Interviewed reports whether the staff member took part in an interview of the case, as interviewer or by recording it.
@@ -259,9 +264,10 @@ func (c Certification) Release(contract *Contract, act Act) (Certification, erro
 	return c, nil
 }
 
-// Enroll notes that the customer has taken a credential; from the first on the case is in force.
+// Enroll notes that the customer has taken a credential; from the first on the case is in force. Before release there is none to
+// take, and nothing is noted.
 func (c Certification) Enroll(now time.Time) Certification {
-	if c.EnrolledAt == nil {
+	if c.EnrolledAt == nil && c.Released != nil {
 		c.EnrolledAt = &now
 	}
 	return c
@@ -274,6 +280,9 @@ func (c Certification) Recertify(due time.Time, act Act) (Certification, error) 
 		return c, Errorf(Conflict, "certification %s is not approved; there is nothing to recertify", c.ID)
 	case due.Before(act.At):
 		return c, FieldErrorf("due", "%s has passed", due.Format(time.RFC3339))
+	case c.RecertifyBy != nil && due.After(*c.RecertifyBy):
+		return c, FieldErrorf("due", "%s is after %s, when recertification is due already; only a new case ends that",
+			due.Format(time.RFC3339), c.RecertifyBy.Format(time.RFC3339))
 	}
 	if err := CheckReason(act.Why); err != nil {
 		return c, err

@@ -1,6 +1,9 @@
 package gate
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Contract is a term under which an account may call, and what it grants. It is amended or ended, never edited.
 type Contract struct {
@@ -77,9 +80,9 @@ func (c *Contract) Check(zones Zones, known func(behavior string) bool) error {
 	if len(c.Grant.Behaviors) == 0 || len(c.Grant.Purposes) == 0 {
 		return FieldErrorf("grant", "must name at least one behavior and one purpose: nothing is granted by omission")
 	}
-	for _, a := range c.Agreements {
+	for i, a := range c.Agreements {
 		if err := a.check(); err != nil {
-			return InField("agreements", err)
+			return InField(fmt.Sprintf("agreements[%d]", i), err)
 		}
 	}
 	return nil
@@ -111,12 +114,20 @@ func (c *Contract) Term() (begins, ends time.Time) { return c.begins, c.ends }
 // State is the contract's state at now. The last day counts whole, in the contract's zone.
 func (c *Contract) State(now time.Time) ContractState {
 	switch {
-	case c.Ended != nil && !now.Before(c.Ended.At), !now.Before(c.ends):
+	case !now.Before(c.end()):
 		return ContractEnded
 	case now.Before(c.begins):
 		return ContractNotStarted
 	}
 	return ContractInForce
+}
+
+// end is the first instant after the contract, however it ends.
+func (c *Contract) end() time.Time {
+	if c.Ended != nil && c.Ended.At.Before(c.ends) {
+		return c.Ended.At
+	}
+	return c.ends
 }
 
 // Signed reports whether an agreement of the kind is on record.

@@ -13,12 +13,15 @@ func (d Date) Check() error {
 	return nil
 }
 
-// Start is the first instant of the day in the zone; AddDays(1).Start is the first instant after it. Days of 23 and 25 hours and
-// days without a midnight come out right because the calendar does the arithmetic.
+// Start is the first instant of the day in the zone; AddDays(1).Start is the first instant after it. The calendar does the
+// arithmetic, so days of 23 and 25 hours come out right. Where clocks were set forward over midnight, the day starts when they were.
 func (d Date) Start(zone *time.Location) time.Time {
 	t, err := time.ParseInLocation(time.DateOnly, string(d), zone)
 	if err != nil {
 		return time.Time{} // Check was not asked; the zero time keeps a contract from being in force
+	}
+	if t.Format(time.DateOnly) < string(d) { // a midnight that was skipped is read by the old clock, as 23:00 the day before
+		_, t = t.ZoneBounds()
 	}
 	return t
 }

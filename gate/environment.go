@@ -78,5 +78,6 @@ func (h *Host) Allows(e Environment) bool {
 	if h == nil || e >= h.Strictest {
 		return true
 	}
-	return h.Lowering != nil && h.Lowering.ConfirmedBy != "" && e >= h.Lowering.To
+	l := h.Lowering
+	return l != nil && l.ConfirmedBy != "" && l.ConfirmedBy != l.ProposedBy && e >= l.To
 }

@@ -23,7 +23,9 @@ func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(f.String()), 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (f *Fingerprint) UnmarshalText(b []byte) error {
 	if len(b) == 2*len(f) {
-		if _, err := hex.Decode(f[:], b); err == nil {
+		var sum Fingerprint
+		if _, err := hex.Decode(sum[:], b); err == nil {
+			*f = sum
 			return nil
 		}
 	}

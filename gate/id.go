@@ -59,8 +59,9 @@ func CheckID(prefix, s string) error {
 	if !ok || len(rest) != idLength {
 		return Errorf(Invalid, "%q is not an identifier of the form %s followed by %d characters", Clip(s, 60), prefix, idLength)
 	}
-	if _, err := crockford.DecodeString(rest); err != nil {
-		return Errorf(Invalid, "%q is not an identifier: it has characters outside 0-9 and a-z without i, l, o, u", s)
+	// The decoder skips line ends and stray last bits; of one identifier there is one spelling.
+	if raw, err := crockford.DecodeString(rest); err != nil || crockford.EncodeToString(raw) != rest {
+		return Errorf(Invalid, "%q is not an identifier: its characters are not 16 bytes written in 0-9 and a-z without i, l, o, u", Clip(s, 60))
 	}
 	return nil
 }

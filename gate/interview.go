@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -82,12 +83,14 @@ func (c Certification) Hold(id InterviewID, record Transcript, findings []string
 	if err := record.check(); err != nil {
 		return c, err
 	}
+	for n, text := range findings {
+		if err := checkText(fmt.Sprintf("findings[%d]", n), text, 2000); err != nil {
+			return c, err
+		}
+	}
 	c = c.clone()
 	c.Interviews[i].Held = &record
 	for _, text := range findings {
-		if err := checkText("findings", text, 2000); err != nil {
-			return c, err
-		}
 		c.Findings = append(c.Findings, Finding{Text: text, Raised: Act{By: record.By, At: record.At}})
 	}
 	return c, nil
@@ -97,20 +100,48 @@ func (r *Transcript) check() error {
 	if len(r.Attendees) == 0 {
 		return FieldErrorf("attendees", "must name everybody who took part: each has to consent to the recording")
 	}
-	for _, a := range r.Attendees {
-		if err := checkText("attendees", a.Name, 120); err != nil {
+	for i, a := range r.Attendees {
+		if err := checkText(fmt.Sprintf("attendees[%d].name", i), a.Name, 120); err != nil {
 			return err
 		}
 	}
 	if h := r.Recording.SHA256; h != "" && (len(h) != 64 || strings.Trim(h, "0123456789abcdef") != "") {
 		return FieldErrorf("recording.sha256", "must be 64 hexadecimal digits in lower case")
 	}
-	for _, a := range r.Answers {
-		if err := checkText("answers.question", a.Question, 300); err != nil {
+	for i, a := range r.Answers {
+		if err := checkText(fmt.Sprintf("answers[%d].question", i), a.Question, 300); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (r *Transcript) recorded() bool { return strings.TrimSpace(r.Recording.Reference) != "" }
+
+func (r *Transcript) consented() bool {
+	return !slices.ContainsFunc(r.Attendees, func(a Attendee) bool { return !a.Consented })
+}
+
+// given reports whether the question was answered, or left out for a reason.
+func (a *Answer) given() bool {
+	return strings.TrimSpace(a.Text) != "" || strings.TrimSpace(a.NotApplicable) != ""
+}
+
+// answersOf are the answers of several interviews, one for each question: the latest that was given.
+func answersOf(held []*Transcript) []Answer {
+	var answers []Answer
+	for _, t := range held {
+		for _, a := range t.Answers {
+			i := slices.IndexFunc(answers, func(b Answer) bool { return b.Question == a.Question })
+			switch {
+			case i < 0:
+				answers = append(answers, a)
+			case a.given():
+				answers[i] = a
+			}
+		}
+	}
+	return answers
 }
 
 // CloseFinding notes how the n-th finding (from 0) was settled.

@@ -34,7 +34,7 @@ type Key struct {
 // State is the key's state at now.
 func (k *Key) State(now time.Time) CredentialState {
 	switch {
-	case k.Revoked != nil && !now.Before(k.Revoked.At):
+	case k.Revoked != nil: // whatever the clock says: one that was set back must not revive it
 		return Revoked
 	case k.RetireAt == nil:
 		return Active
@@ -62,8 +62,12 @@ const (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// NewKey draws a key of the environment from random and returns it whole and its handle. An error is random's.
+// NewKey draws a key of the environment from random and returns it whole and its handle. It fails if random does, or without an
+// environment.
 func NewKey(e Environment, random io.Reader) (key, handle string, err error) {
+	if e < Sandbox || e > Production {
+		return "", "", Errorf(Invalid, "a key belongs to sandbox, preprod or production")
+	}
 	drawn, err := drawBase62(random, handleLength+secretLength)
 	if err != nil {
 		return "", "", fmt.Errorf("draw a key: %w", err)
@@ -127,13 +131,14 @@ type PresentedKey struct {
 	Text        string      // the secret itself: never logged, never stored
 }
 
-// String keeps the secret out of logs and errors, whatever verb prints it.
-func (k PresentedKey) String() string {
-	return fmt.Sprintf("%s%s...", k.Environment.KeyTag(), k.Handle)
-}
+// String names the key without its secret.
+func (k PresentedKey) String() string { return k.Environment.KeyTag() + k.Handle + "..." }
 
-// GoString does the same for %#v.
-func (k PresentedKey) GoString() string { return k.String() }
+// Format implements fmt.Formatter: it keeps the secret out of logs and errors, whatever verb prints it.
+func (k PresentedKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }
+
+// MarshalText does the same for JSON.
+func (k PresentedKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // ParseKey looks at the shape of a presented key. It does not allocate.
 func ParseKey(s string) PresentedKey {

@@ -1,9 +1,6 @@
 package gate
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // maxPath bounds a request path; longer ones are refused before anything is matched. 8000 octets is what RFC 9110 section 4.1 asks
 // recipients to support for a whole request target.
@@ -21,32 +18,30 @@ func CanonicalPath(escaped string) (string, error) {
 	if len(escaped) > maxPath {
 		return "", Errorf(Invalid, "the path has %d bytes; %d are allowed", len(escaped), maxPath)
 	}
-	encoded := false
-	for i := range len(escaped) {
-		if c := escaped[i]; c == '%' {
-			encoded = true
-		} else if c != '/' && !inSegment(c) {
-			return "", Errorf(Invalid, "the path has a character that must not stand there")
-		}
+	encoded, err := checkPath(escaped)
+	if err != nil {
+		return "", err
 	}
-	path := escaped
-	if encoded {
-		var err error
-		if path, err = decodePath(escaped); err != nil {
-			return "", err
-		}
+	if !encoded {
+		return escaped, nil
 	}
-	return path, checkSegments(path)
+	path, err := decodePath(escaped)
+	if err != nil {
+		return "", err
+	}
+	if _, err := checkPath(path); err != nil {
+		return "", err
+	}
+	return path, nil
 }
 
-// inSegment reports whether c may stand for itself in a segment: RFC 3986 pchar, less the semicolon, which starts path parameters.
-func inSegment(c byte) bool {
-	switch {
-	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
-		return true
+// inSegment holds what may stand for itself in a segment: RFC 3986 pchar, less the semicolon, which starts path parameters.
+var inSegment = func() (set [256]bool) {
+	for _, c := range []byte(base62 + "-._~!$&'()*+,=:@") {
+		set[c] = true
 	}
-	return strings.IndexByte("-._~!$&'()*+,=:@", c) >= 0
-}
+	return set
+}()
 
 func decodePath(escaped string) (string, error) {
 	const upper = "0123456789ABCDEF"
@@ -66,7 +61,7 @@ func decodePath(escaped string) (string, error) {
 		switch {
 		case c == '/' || c == '\\' || c == ';' || c == '%' || c < 0x20 || c == 0x7f:
 			return "", Errorf(Invalid, "the path has an encoded separator, percent sign or control character")
-		case inSegment(c):
+		case inSegment[c]:
 			out = append(out, c)
 		default:
 			out = append(out, '%', upper[c>>4], upper[c&15])
@@ -91,16 +86,30 @@ func unhex(c byte) int {
 	return -1
 }
 
-// checkSegments refuses empty segments but the last, and dot segments.
-func checkSegments(path string) error {
-	for rest := path[1:]; ; {
-		segment, more, found := strings.Cut(rest, "/")
-		if segment == "" && found || segment == "." || segment == ".." {
-			return Errorf(Invalid, "the path has an empty or dot segment")
+// checkPath refuses characters that must be encoded, empty segments but the last, and dot segments. It tells whether anything is
+// encoded.
+func checkPath(path string) (encoded bool, err error) {
+	start := 1
+	for i := start; i < len(path); i++ {
+		switch c := path[i]; {
+		case inSegment[c]:
+		case c == '/':
+			if i == start || dots(path[start:i]) {
+				return false, errSegment
+			}
+			start = i + 1
+		case c == '%':
+			encoded = true
+		default:
+			return false, Errorf(Invalid, "the path has a character that must not stand there")
 		}
-		if !found {
-			return nil
-		}
-		rest = more
 	}
+	if dots(path[start:]) {
+		return false, errSegment
+	}
+	return encoded, nil
 }
+
+var errSegment = Errorf(Invalid, "the path has an empty or dot segment")
+
+func dots(segment string) bool { return segment == "." || segment == ".." }

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -40,10 +41,34 @@ type Request struct {
 	Query   string // raw
 	Upgrade string // value of the Upgrade header field, empty if there is none
 	Peer    netip.Addr
+
+	presented presented
+}
+
+// presented is what Present found; the zero value says that it was not asked.
+type presented struct {
+	read  bool
+	fault bool
+	key   PresentedKey
+}
+
+// Present reads the key as Key does and keeps what it found, for a shell that looks the key up before it asks for a decision: reading
+// costs more than all the checks together. What was read must not change afterwards.
+func (r *Request) Present() (key PresentedKey, fault bool) {
+	key, fault = r.readKey()
+	r.presented = presented{read: true, key: key, fault: fault}
+	return key, fault
 }
 
 // Key finds the one key that a request presents. Two keys, even equal ones, and a key in the query are faults.
 func (r *Request) Key() (key PresentedKey, fault bool) {
+	if r.presented.read {
+		return r.presented.key, r.presented.fault
+	}
+	return r.readKey()
+}
+
+func (r *Request) readKey() (key PresentedKey, fault bool) {
 	if queryHasKey(r.Query) || len(r.Authorization)+len(r.KeyHeader) > 1 {
 		return PresentedKey{}, true
 	}
@@ -68,9 +93,21 @@ func queryHasKey(query string) bool {
 	for rest := query; rest != ""; {
 		var pair string
 		pair, rest, _ = strings.Cut(rest, "&")
-		if name, _, _ := strings.Cut(pair, "="); strings.EqualFold(name, "access_token") {
+		if name, _, _ := strings.Cut(pair, "="); strings.EqualFold(unescaped(name), "access_token") {
 			return true
 		}
 	}
-	return ContainsKey(query)
+	return ContainsKey(unescaped(query))
+}
+
+// unescaped is text as the upstream will read it; text with bad escapes it will not read at all.
+func unescaped(query string) string {
+	if strings.IndexByte(query, '%') < 0 {
+		return query
+	}
+	text, err := url.QueryUnescape(query)
+	if err != nil {
+		return query
+	}
+	return text
 }

@@ -85,7 +85,7 @@ var allowed = map[Action][]Role{
 	ManageSite:       {Admin},
 }
 
-// Actions lists them all, in no order.
+// Actions lists them all, by name.
 func Actions() []Action {
 	all := make([]Action, 0, len(allowed))
 	for a := range allowed {
@@ -126,8 +126,13 @@ func join[S ~string](list []S, sep string) string {
 // Active reports whether the person may act at all.
 func (s *Staff) Active() bool { return s.Disabled == nil && len(s.Roles) > 0 }
 
-// Actor is the person as the one who acts.
-func (s *Staff) Actor() Actor { return Actor{Staff: s.ID, Name: s.Name, Roles: s.Roles} }
+// Actor is the person as the one who acts; who is disabled has no role.
+func (s *Staff) Actor() Actor {
+	if !s.Active() {
+		return Actor{Staff: s.ID, Name: s.Name}
+	}
+	return Actor{Staff: s.ID, Name: s.Name, Roles: s.Roles}
+}
 
 // Check reports the first thing wrong with a person as given.
 func (s *Staff) Check() error {
