@@ -28,6 +28,11 @@ var revocationNames = map[RevocationReason]string{
 	Superseded: "superseded", CessationOfOperation: "cessationOfOperation", PrivilegeWithdrawn: "privilegeWithdrawn",
 }
 
+// RevocationReasons lists them all, by code.
+func RevocationReasons() []RevocationReason {
+	return []RevocationReason{Unspecified, KeyCompromise, AffiliationChanged, Superseded, CessationOfOperation, PrivilegeWithdrawn}
+}
+
 // String returns the name of RFC 5280.
 func (r RevocationReason) String() string { return revocationNames[r] }
 

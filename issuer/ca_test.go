@@ -116,27 +116,10 @@ func TestFailingRandomnessIsAnError(t *testing.T) {
 	wantError(t, err, "no entropy")
 }
 
-func TestAudiencesHaveNamesAndProfiles(t *testing.T) {
-	for _, a := range Audiences() {
-		back, err := ParseAudience(a.String())
-		if err != nil || back != a {
-			t.Errorf("ParseAudience(%q) = %v, %v", a, back, err)
-		}
-		if p := a.Profile(); strings.HasPrefix(p.String(), "profile(") {
-			t.Errorf("audience %v has %v", a, p)
-		}
-	}
-	if Customers.Profile() == Staff.Profile() {
-		t.Error("customers and staff share a profile")
-	}
+func TestProfilesHaveNames(t *testing.T) {
 	for _, p := range Profiles() {
 		if strings.HasPrefix(p.String(), "profile(") {
 			t.Errorf("profile %d has no name", int(p))
 		}
-	}
-	_, err := ParseAudience("server")
-	wantError(t, err, `"server"`, `"customers"`, `"staff"`)
-	if got := Audience(0).Profile(); got != 0 || Audience(0).String() != "audience(0)" || got.String() != "profile(0)" {
-		t.Errorf("the zero audience has profile %v", got)
 	}
 }

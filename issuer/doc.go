@@ -19,7 +19,7 @@
 //     client that sends its leaf alone is verified with one signature, and a
 //     sibling CA under the same root is a stranger.
 //
-// Customers and staff have unrelated roots (see [Audience]). A root signs
+// Customers and staff have unrelated roots (see gate.Audience). A root signs
 // issuing CAs and is then put away; an issuing CA signs leaves and CRLs.
 //
 // The package holds no state, reads no clock and draws no randomness of its own:

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/onerecord/certgate/gate"
 )
 
 // openssl runs the program in dir and returns all it says.
@@ -42,7 +44,7 @@ func TestOpenSSLAgrees(t *testing.T) {
 	root, ca := newHierarchy(t)
 	good, bad := issueLeaf(t, ca, goodRequest(t)), issueLeaf(t, ca, goodRequest(t))
 	request := goodCRL()
-	request.Revoked = append(request.Revoked, Revoked{Serial: bad.SerialNumber, At: now.Add(-1), Reason: ReasonKeyCompromise})
+	request.Revoked = append(request.Revoked, Revoked{Serial: bad.SerialNumber, At: now.Add(-1), Reason: gate.KeyCompromise})
 	crl, err := ca.CRL(request, rand.Reader)
 	if err != nil {
 		t.Fatal(err)

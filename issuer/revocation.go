@@ -7,71 +7,16 @@ import (
 	"io"
 	"math/big"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/onerecord/certgate/gate"
 )
-
-// Reason says why a certificate was revoked: a CRLReason of RFC 5280 section
-// 5.3.1. certificateHold is not among them: what may come back is suspended in
-// the store, which is instant and reversible.
-type Reason int
-
-// The reasons that may be given.
-const (
-	// ReasonUnspecified gives no reason; the CRL then leaves the reason out.
-	ReasonUnspecified Reason = 0
-	// ReasonKeyCompromise: the private key is, or may be, in other hands.
-	ReasonKeyCompromise Reason = 1
-	// ReasonAffiliationChanged: the holder's name or affiliation is no longer right.
-	ReasonAffiliationChanged Reason = 3
-	// ReasonSuperseded: another certificate has taken its place.
-	ReasonSuperseded Reason = 4
-	// ReasonCessationOfOperation: the system it was made for is gone.
-	ReasonCessationOfOperation Reason = 5
-	// ReasonPrivilegeWithdrawn: the holder may no longer do what it was made for.
-	ReasonPrivilegeWithdrawn Reason = 9
-)
-
-var reasonNames = map[Reason]string{
-	ReasonUnspecified:          "unspecified",
-	ReasonKeyCompromise:        "keyCompromise",
-	ReasonAffiliationChanged:   "affiliationChanged",
-	ReasonSuperseded:           "superseded",
-	ReasonCessationOfOperation: "cessationOfOperation",
-	ReasonPrivilegeWithdrawn:   "privilegeWithdrawn",
-}
-
-// Reasons returns every reason that may be given, in the order of their codes.
-func Reasons() []Reason {
-	return []Reason{ReasonUnspecified, ReasonKeyCompromise, ReasonAffiliationChanged,
-		ReasonSuperseded, ReasonCessationOfOperation, ReasonPrivilegeWithdrawn}
-}
-
-// String returns the name RFC 5280 gives the reason.
-func (r Reason) String() string {
-	if name, ok := reasonNames[r]; ok {
-		return name
-	}
-	return fmt.Sprintf("reason(%d)", int(r))
-}
-
-// ParseReason is the inverse of [Reason.String]. Its error lists what is allowed.
-func ParseReason(name string) (Reason, error) {
-	names := make([]string, 0, len(reasonNames))
-	for _, r := range Reasons() {
-		if r.String() == name {
-			return r, nil
-		}
-		names = append(names, r.String())
-	}
-	return 0, fmt.Errorf("revocation reason %q is unknown; allowed are %s", name, strings.Join(names, ", "))
-}
 
 // Revoked is one entry of a CRL.
 type Revoked struct {
 	Serial *big.Int
 	At     time.Time
-	Reason Reason
+	Reason gate.RevocationReason // certificateHold is not among them: what may come back is suspended in the store
 }
 
 // maxCRLNumberBits keeps the DER of a CRL number within 20 octets, the sign bit
@@ -151,8 +96,8 @@ func crlEntries(revoked []Revoked) ([]x509.RevocationListEntry, error) {
 		if r.At.IsZero() {
 			return nil, fmt.Errorf("the entry of serial number %x has no time of revocation", r.Serial)
 		}
-		if _, ok := reasonNames[r.Reason]; !ok {
-			return nil, fmt.Errorf("the entry of serial number %x has %v, which is not allowed", r.Serial, r.Reason)
+		if !slices.Contains(gate.RevocationReasons(), r.Reason) {
+			return nil, fmt.Errorf("the entry of serial number %x has reason %d, which is not allowed", r.Serial, int(r.Reason))
 		}
 		entries = append(entries, x509.RevocationListEntry{
 			SerialNumber:   r.Serial,
