@@ -17,7 +17,8 @@ import (
 // store may be open in the configuration that is still running. The store rules: what differs is rewritten from it.
 const trustName = "trust"
 
-func trustFile(dir string, audience gate.Audience) (string, error) {
+// TrustFile is where the trusted CAs of an audience lie.
+func TrustFile(dir string, audience gate.Audience) (string, error) {
 	if audience != gate.Customers && audience != gate.Operators {
 		return "", fmt.Errorf("trust %q: must be %s or %s", gate.Clip(string(audience), 40), gate.Customers, gate.Operators)
 	}
@@ -27,7 +28,7 @@ func trustFile(dir string, audience gate.Audience) (string, error) {
 // ReadTrust reads the CA certificates of an audience from the data directory. A file that is missing, empty, or holds anything but CA
 // certificates is an error: an empty pool must never come to mean the system's roots.
 func ReadTrust(dir string, audience gate.Audience) ([]*x509.Certificate, error) {
-	name, err := trustFile(dir, audience)
+	name, err := TrustFile(dir, audience)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func parseCA(der []byte) (*x509.Certificate, error) {
 // WriteTrust writes the CA certificates of an audience into the data directory, unless the file holds them already; changed says which it
 // was. It puts a new file in the old one's place, so a reader sees one or the other whole.
 func WriteTrust(dir string, audience gate.Audience, ders [][]byte) (changed bool, err error) {
-	name, err := trustFile(dir, audience)
+	name, err := TrustFile(dir, audience)
 	if err != nil {
 		return false, err
 	}

@@ -1,0 +1,150 @@
+package authority
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+)
+
+// Options say what an Authority needs from outside. DataDir and SecretFile are required; the rest has defaults.
+type Options struct {
+	DataDir    string // made by Init
+	SecretFile string // outside DataDir
+	Log        *zap.Logger
+	Now        func() time.Time           // default time.Now
+	NewID      func(prefix string) string // default a UUIDv7 (RFC 9562)
+	Random     io.Reader                  // default crypto/rand
+	// Store is used instead of opening DataDir, by tests.
+	Store *certstore.Store
+	// NoJobs leaves it to the caller to call Tick.
+	NoJobs bool
+}
+
+func (o *Options) defaults() {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = newID
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+}
+
+// newID draws an identifier that sorts by time. uuid.Must can only fail with the system's randomness, which Go turns into a crash.
+func newID(prefix string) string { return gate.FormatID(prefix, uuid.Must(uuid.NewV7())) }
+
+// Authority is an open data directory with everything that must survive a reload.
+type Authority struct {
+	options Options
+	log     *zap.Logger
+	now     func() time.Time
+	newID   func(prefix string) string
+	random  io.Reader
+
+	store *certstore.Store
+	dir   *certstore.Directory
+
+	macs      macs
+	trust     atomic.Pointer[Trust]
+	flights   flights
+	sightings chan sighting
+	decisions decisionIDs
+	counters  Counters
+	crls      crlCache
+	refusals  refusalLog
+
+	configsMu sync.Mutex
+	configs   []*Config // guarded by configsMu; open ones, oldest first
+
+	jobs   jobs
+	closed atomic.Bool
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the jobs have ended
+}
+
+// Open opens a data directory that Init has made. The error says what the operator should do.
+func Open(o Options) (*Authority, error) {
+	o.defaults()
+	store := o.Store
+	if store == nil {
+		secret, err := certstore.ReadSecret(o.SecretFile)
+		if err != nil {
+			return nil, err
+		}
+		store, err = certstore.Open(certstore.Options{
+			Dir: o.DataDir, Secret: secret, Random: o.Random, Zones: time.LoadLocation, Log: badgerLog{o.Log.Named("store").Sugar()},
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	a := &Authority{
+		options: o, log: o.Log, now: o.Now, newID: o.NewID, random: o.Random,
+		store: store, dir: store.Directory(),
+		sightings: make(chan sighting, maxSightings),
+		done:      make(chan struct{}),
+	}
+	a.decisions.seed(o.Random)
+	if err := errors.Join(a.loadPeppers(), a.syncTrust()); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	a.jobs = a.table()
+	ctx, cancel := context.WithCancel(context.Background())
+	a.cancel = cancel
+	if o.NoJobs {
+		close(a.done)
+		return a, nil
+	}
+	go a.runJobs(ctx)
+	return a, nil
+}
+
+// Close ends the jobs and closes the store. Calls that are still in flight may end later; new ones are answered unavailable.
+func (a *Authority) Close() error {
+	if a.closed.Swap(true) {
+		return nil
+	}
+	a.cancel()
+	<-a.done
+	a.flushSightings()
+	if err := a.store.Close(); err != nil {
+		return fmt.Errorf("close the store: %w", err)
+	}
+	return nil
+}
+
+// Directory is what the authority knows, in memory.
+func (a *Authority) Directory() *certstore.Directory { return a.dir }
+
+// Store is where it is kept; doors only read from it.
+func (a *Authority) Store() *certstore.Store { return a.store }
+
+// Now reads the authority's clock, for doors that must tell time by the same clock.
+func (a *Authority) Now() time.Time { return a.now() }
+
+// moment is the time as records keep it: UTC, whole seconds.
+func (a *Authority) moment() time.Time { return a.now().UTC().Truncate(time.Second) }
+
+// badgerLog hands Badger's own messages on: what it calls information is detail to us.
+type badgerLog struct{ *zap.SugaredLogger }
+
+func (l badgerLog) Errorf(f string, v ...any)   { l.SugaredLogger.Errorf(f, v...) }
+func (l badgerLog) Warningf(f string, v ...any) { l.Warnf(f, v...) }
+func (l badgerLog) Infof(f string, v ...any)    { l.SugaredLogger.Debugf(f, v...) }
+func (l badgerLog) Debugf(string, ...any)       {}

@@ -1,0 +1,165 @@
+package authority
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+)
+
+// grantedAndChanged lists the behaviors that somebody was granted and that the table would drop or change.
+func (a *Authority) grantedAndChanged(next *gate.Behaviors) []string {
+	table := a.dir.Behaviors()
+	if table == nil {
+		return nil
+	}
+	granted := make(map[string]bool)
+	note := func(g *gate.Grant) {
+		for _, name := range g.Behaviors {
+			granted[name] = true
+		}
+	}
+	now := a.now()
+	for _, c := range a.dir.Contracts("") {
+		if c.State(now) != gate.ContractEnded {
+			note(&c.Grant)
+		}
+	}
+	for _, d := range a.dir.Devices("") {
+		if d.Grant != nil {
+			note(d.Grant)
+		}
+	}
+	return slices.DeleteFunc(table.Changed(next), func(name string) bool { return !granted[name] })
+}
+
+// recordBehaviors makes the running configuration's table the one of record, as an event. A blocked change stays what it was.
+func (a *Authority) recordBehaviors() error {
+	c := a.current()
+	if c == nil {
+		return nil
+	}
+	a.configsMu.Lock()
+	done := c.recorded
+	c.recorded = true
+	a.configsMu.Unlock()
+	if done {
+		return nil
+	}
+	next := c.sites[gate.Production].Behaviors
+	blocked := a.grantedAndChanged(next)
+	_, err := a.change(system, func(tx *certstore.Tx) (gate.Event, error) {
+		table, err := certstore.Get[gate.BehaviorTable](tx, (&gate.BehaviorTable{}).RecordID())
+		if errors.Is(err, gate.NotFound) {
+			table, err = &gate.BehaviorTable{}, nil
+		}
+		if err != nil {
+			return gate.Event{}, err
+		}
+		list := mergeBehaviors(table.Behaviors, next.List(), blocked)
+		if slices.Equal(list, table.Behaviors) && len(table.Allowances) == 0 {
+			return gate.Event{}, errKnown
+		}
+		table.Behaviors = list
+		table.Allowances = slices.DeleteFunc(table.Allowances, func(b gate.Behavior) bool { return len(table.Changed(next)) == 0 })
+		certstore.Put(tx, table)
+		return gate.Event{Verb: gate.BehaviorsChanged, Object: table.RecordID()}, nil
+	})
+	if errors.Is(err, errKnown) {
+		return nil
+	}
+	return err
+}
+
+// mergeBehaviors is the new table, with the old entry kept where the change is blocked.
+func mergeBehaviors(old, next []gate.Behavior, blocked []string) []gate.Behavior {
+	var list []gate.Behavior
+	for _, b := range old {
+		if slices.Contains(blocked, b.Name) {
+			list = append(list, b)
+		}
+	}
+	for _, b := range next {
+		if !slices.Contains(blocked, b.Name) {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// AllowBehavior lets a configuration drop or change a granted behavior: in the form given, or with an empty method dropped. It
+// takes effect with the next start or reload.
+func (a *Authority) AllowBehavior(by By, b gate.Behavior, why string) error {
+	if err := errors.Join(by.May(gate.ManageSite), gate.CheckReason(why)); err != nil {
+		return err
+	}
+	if b.Method != "" {
+		if _, err := gate.Compile([]gate.Behavior{b}); err != nil {
+			return err
+		}
+	}
+	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		table, err := certstore.Get[gate.BehaviorTable](tx, (&gate.BehaviorTable{}).RecordID())
+		if err != nil {
+			return gate.Event{}, err
+		}
+		if !slices.ContainsFunc(table.Behaviors, func(o gate.Behavior) bool { return o.Name == b.Name }) {
+			return gate.Event{}, gate.FieldErrorf("name", "%q is not a behavior of record", gate.Clip(b.Name, 60))
+		}
+		b.Cost = 0 // what a call costs may change freely
+		table.Allowances = slices.DeleteFunc(table.Allowances, func(o gate.Behavior) bool { return o.Name == b.Name })
+		table.Allowances = append(table.Allowances, b)
+		certstore.Put(tx, table)
+		return gate.Event{Verb: gate.BehaviorAllowed, Object: table.RecordID(), Why: why, Detail: b.Name}, nil
+	})
+	return err
+}
+
+// ProposeLowering asks that a host may be served in a lower environment than it once was; a second admin must confirm.
+func (a *Authority) ProposeLowering(by By, host string, to gate.Environment, why string) (*gate.Host, error) {
+	if err := errors.Join(by.May(gate.ManageSite), gate.CheckReason(why)); err != nil {
+		return nil, err
+	}
+	return a.changeHost(by, host, why, gate.HostLoweringProposed, func(h *gate.Host) error {
+		if to == gate.NoEnvironment || to >= h.Strictest {
+			return gate.FieldErrorf("to", "must be lower than %s, which %s has served", h.Strictest, h.Name)
+		}
+		h.Lowering = &gate.Lowering{To: to, Why: why, ProposedBy: by.Staff}
+		return nil
+	})
+}
+
+// ConfirmLowering puts a proposed lowering into effect.
+func (a *Authority) ConfirmLowering(by By, host string) (*gate.Host, error) {
+	if err := by.May(gate.ManageSite); err != nil {
+		return nil, err
+	}
+	return a.changeHost(by, host, "", gate.HostLoweringConfirmed, func(h *gate.Host) error {
+		switch {
+		case h.Lowering == nil || h.Lowering.ConfirmedBy != "":
+			return gate.Errorf(gate.Conflict, "there is nothing to confirm for %s", h.Name)
+		case h.Lowering.ProposedBy == by.Staff:
+			return gate.Errorf(gate.Forbidden, "you proposed this; a second admin must confirm it")
+		}
+		l := *h.Lowering
+		l.ConfirmedBy = by.Staff
+		h.Lowering = &l
+		return nil
+	})
+}
+
+func (a *Authority) changeHost(by By, host, why string, verb gate.Verb, f func(*gate.Host) error) (*gate.Host, error) {
+	var h *gate.Host
+	_, err := a.change(by, func(tx *certstore.Tx) (event gate.Event, err error) {
+		if h, err = load[gate.Host](tx, by, host); err != nil {
+			return event, err
+		}
+		if err := f(h); err != nil {
+			return event, err
+		}
+		certstore.Put(tx, h)
+		return gate.Event{Verb: verb, Object: h.Name, Why: why}, nil
+	})
+	return h, err
+}

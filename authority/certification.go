@@ -1,0 +1,176 @@
+package authority
+
+import (
+	"errors"
+	"time"
+
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+)
+
+// RequestCertification opens a case: the devices it shall cover and the profile that the customer declares.
+func (a *Authority) RequestCertification(by By, in gate.Certification) (*gate.Certification, error) {
+	if err := errors.Join(by.May(gate.HoldInterview), gate.InField("profile.grant", in.Profile.Grant.Check(a.known))); err != nil {
+		return nil, err
+	}
+	if len(in.Profile.Grant.Behaviors) == 0 || len(in.Profile.Grant.Purposes) == 0 {
+		return nil, gate.FieldErrorf("profile.grant", "must name at least one behavior and one purpose: nothing is certified by omission")
+	}
+	c := &gate.Certification{
+		ID: gate.CertificationID(a.newID(gate.CertificationPrefix)), Contract: in.Contract, Devices: in.Devices, Profile: in.Profile,
+		Requested: a.act(by, ""),
+	}
+	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		contract, err := certstore.Get[gate.Contract](tx, string(in.Contract))
+		if err != nil {
+			return gate.Event{}, gate.InField("contract", err)
+		}
+		c.Account = contract.Account
+		for _, id := range c.Devices {
+			d, err := certstore.Get[gate.Device](tx, string(id))
+			if err != nil {
+				return gate.Event{}, gate.InField("devices", err)
+			}
+			if d.Account != c.Account || d.Environment != gate.Production {
+				return gate.Event{}, gate.FieldErrorf("devices", "%s is not a production device of the contract's account", id)
+			}
+		}
+		certstore.Put(tx, c)
+		return gate.Event{Verb: gate.CertificationRequested, Account: c.Account, Object: string(c.ID)}, nil
+	})
+	return c, err
+}
+
+// step is one transition of a case: who may, what it does, and what the customer is told.
+type step struct {
+	action gate.Action
+	verb   gate.Verb
+	why    string
+	do     func(c gate.Certification, contract *gate.Contract) (gate.Certification, error)
+	notice gate.NoticeKind // empty: the customer takes part and need not be told
+	text   message
+}
+
+// advance runs one transition of a case.
+func (a *Authority) advance(by By, id gate.CertificationID, s step) (*gate.Certification, error) {
+	if err := by.May(s.action); err != nil {
+		return nil, err
+	}
+	var out gate.Certification
+	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		c, err := load[gate.Certification](tx, by, string(id))
+		if err != nil {
+			return gate.Event{}, err
+		}
+		contract, err := resolvedContract(tx, c.Contract)
+		if err != nil {
+			return gate.Event{}, err
+		}
+		if out, err = s.do(*c, contract); err != nil {
+			return gate.Event{}, err
+		}
+		certstore.Put(tx, &out)
+		if s.notice != "" {
+			if _, err := a.notify(tx, out.Account, s.notice, s.text); err != nil {
+				return gate.Event{}, err
+			}
+		}
+		return gate.Event{Verb: s.verb, Account: out.Account, Object: string(out.ID), Why: s.why}, nil
+	})
+	return &out, err
+}
+
+// resolvedContract reads a contract with its term computed, nil if there is none.
+func resolvedContract(tx *certstore.Tx, id gate.ContractID) (*gate.Contract, error) {
+	c, err := certstore.Get[gate.Contract](tx, string(id))
+	if errors.Is(err, gate.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, c.Resolve(time.LoadLocation)
+}
+
+// ScheduleInterview plans an interview; one that is planned already is moved.
+func (a *Authority) ScheduleInterview(by By, id gate.CertificationID, at time.Time, interviewer gate.StaffID) (*gate.Certification, error) {
+	if interviewer == "" {
+		interviewer = by.Staff
+	}
+	person, err := a.dir.Staff(string(interviewer))
+	if err != nil {
+		return nil, gate.InField("interviewer", err)
+	}
+	if person.Actor().May(gate.HoldInterview) != nil {
+		return nil, gate.FieldErrorf("interviewer", "%s may not hold interviews", person.Name)
+	}
+	interview := gate.InterviewID(a.newID(gate.InterviewPrefix))
+	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.InterviewScheduled,
+		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
+			return c.Schedule(interview, at.UTC().Truncate(time.Second), person.ID, a.moment())
+		}})
+}
+
+// HoldInterview records an interview; findings are what must be closed before approval.
+func (a *Authority) HoldInterview(by By, id gate.CertificationID, interview gate.InterviewID, t gate.Transcript, findings []string) (*gate.Certification, error) {
+	t.By, t.At = by.Staff, a.moment()
+	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.InterviewHeld,
+		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
+			return c.Hold(interview, t, findings)
+		}})
+}
+
+// CloseFinding notes how the n-th finding was settled.
+func (a *Authority) CloseFinding(by By, id gate.CertificationID, n int, why string) (*gate.Certification, error) {
+	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.FindingClosed, why: why,
+		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
+			return c.CloseFinding(n, a.act(by, why))
+		}})
+}
+
+// Approve decides a case for the customer.
+func (a *Authority) Approve(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
+	return a.advance(by, id, step{action: gate.DecideCase, verb: gate.CertificationApproved, why: why, notice: gate.CertifiedNotice,
+		text: message{"Your integration is certified", "Your integration has been certified. Your production credentials follow within one business day."},
+		do: func(c gate.Certification, contract *gate.Contract) (gate.Certification, error) {
+			return c.Approve(contract, a.act(by, why))
+		}})
+}
+
+// Reject decides a case against the customer.
+func (a *Authority) Reject(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
+	return a.advance(by, id, step{action: gate.DecideCase, verb: gate.CertificationRejected, why: why, notice: gate.RejectedNotice,
+		text: message{"Your integration was not certified", "Your integration was not certified.\nReason: " + why},
+		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
+			return c.Reject(a.act(by, why))
+		}})
+}
+
+// Withdraw ends an undecided case at the customer's wish.
+func (a *Authority) Withdraw(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
+	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.CertificationWithdrawn, why: why, notice: gate.RejectedNotice,
+		text: message{"Your certification was withdrawn", "Your request for certification was withdrawn.\nReason: " + why},
+		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
+			return c.Withdraw(a.act(by, why))
+		}})
+}
+
+// Recertify demands that a material change be certified by due.
+func (a *Authority) Recertify(by By, id gate.CertificationID, due time.Time, why string) (*gate.Certification, error) {
+	due = due.UTC().Truncate(time.Second)
+	return a.advance(by, id, step{action: gate.DecideCase, verb: gate.RecertificationDemanded, why: why, notice: gate.RecertifyNotice,
+		text: message{"Your integration must be recertified", "Your integration changed materially and must be recertified by " +
+			due.Format("2 January 2006, 15:04 UTC") + ". Until then the certified profile goes on; afterwards calls are refused.\nReason: " + why},
+		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
+			return c.Recertify(due, a.act(by, why))
+		}})
+}
+
+// RevokeCertification ends an approved certification for cause.
+func (a *Authority) RevokeCertification(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
+	return a.advance(by, id, step{action: gate.Stop, verb: gate.CertificationWasRevoked, why: why, notice: gate.DecertifiedNotice,
+		text: message{"Your certification was revoked", "Your certification was revoked and calls are refused.\nReason: " + why},
+		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
+			return c.Revoke(a.act(by, why))
+		}})
+}

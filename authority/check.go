@@ -1,0 +1,116 @@
+package authority
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+)
+
+// ErrUnavailable says that no decision is possible now: starting, stopping, or the store is gone. Doors answer 503.
+var ErrUnavailable = errors.New("certgate cannot decide now")
+
+// Call is one request and what was decided about it. Every Call that Check returns must be given to Done exactly once.
+type Call struct {
+	gate.Decision
+
+	// Caller and Request are what the decision was made from. They are valid until Done.
+	Caller  gate.Caller
+	Request gate.Request
+
+	id        [16]byte
+	authority *Authority
+	probe     certstore.Probe
+
+	flight // its place among the calls in flight, if it was allowed
+}
+
+var calls = sync.Pool{New: func() any { return new(Call) }}
+
+// Check judges a request. The error is ErrUnavailable; a refusal is not an error.
+func (c *Config) Check(r *gate.Request) (*Call, error) {
+	call, err := c.check(r, gate.Decide)
+	if err == nil && call.Allowed() {
+		c.authority.flights.add(call)
+	}
+	return call, err
+}
+
+// Identify judges only who calls (checks 1 to 4), for certgate's own answers to a customer about itself.
+func (c *Config) Identify(r *gate.Request) (*Call, error) { return c.check(r, gate.Identify) }
+
+func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller, time.Time) gate.Decision) (*Call, error) {
+	a := c.authority
+	if a.closed.Load() {
+		return nil, ErrUnavailable
+	}
+	now := a.now()
+	call := calls.Get().(*Call)
+	call.authority, call.Request = a, *r
+	call.id = a.decisions.next(now)
+
+	key, _ := r.Key()
+	call.probe = certstore.Probe{Handle: key.Handle, Host: r.Host}
+	if r.Leaf != nil {
+		call.probe.Leaf, call.probe.Anchor = r.Leaf.Fingerprint, r.Leaf.Anchor
+	}
+	a.dir.Caller(&call.probe, &call.Caller)
+	if key.Shape == gate.WellFormed {
+		call.Caller.KeyProven = a.macs.proves(call.Caller.Key, key.Text)
+	}
+	call.Decision = decide(&call.Request, &call.Caller, now)
+	if call.Allowed() {
+		a.see(call)
+	}
+	a.counters.decided(call.Reason, a.now().Sub(now))
+	return call, nil
+}
+
+// Guard lets the authority end the call while it is in flight, if it would now be refused: cancel is called first and, if the call
+// is still there after CloseAfter, closer is closed. Either may be nil.
+func (c *Call) Guard(cancel func(cause error), closer io.Closer) {
+	c.authority.flights.guard(c, cancel, closer)
+}
+
+// Done ends the call. It must not be used afterwards.
+func (c *Call) Done() {
+	if c.listed {
+		c.authority.flights.remove(c)
+	}
+	*c = Call{}
+	calls.Put(c)
+}
+
+// ID identifies the decision: the problem's instance and X-Request-Id.
+func (c *Call) ID() string { return gate.FormatID(gate.DecisionPrefix, c.id) }
+
+// DecisionID draws an identifier for an answer that no Check stood behind.
+func (a *Authority) DecisionID() string {
+	return gate.FormatID(gate.DecisionPrefix, a.decisions.next(a.now()))
+}
+
+// decisionIDs numbers decisions without drawing randomness for each: milliseconds, then a number of this process, then a counter.
+// They sort by time and do not repeat; that they can be guessed gives nothing away.
+type decisionIDs struct {
+	process [4]byte
+	count   atomic.Uint64
+}
+
+func (d *decisionIDs) seed(random io.Reader) {
+	// A failed read leaves zeros: identifiers are then less distinct between processes, which is no reason not to start.
+	_, _ = io.ReadFull(random, d.process[:])
+}
+
+func (d *decisionIDs) next(now time.Time) (id [16]byte) {
+	binary.BigEndian.PutUint64(id[:], uint64(now.UnixMilli())<<16)
+	copy(id[6:], d.process[:])
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], d.count.Add(1))
+	copy(id[10:], n[2:])
+	return id
+}

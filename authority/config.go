@@ -1,0 +1,120 @@
+package authority
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+// Settings are what one Caddy configuration says, as the app read it.
+type Settings struct {
+	Behaviors []gate.Behavior
+	PublicURL string // where certgate_public is reached; enrollment links lead there
+	PKIURL    string // where certgate_pki is reached; written into certificates
+	Contact   Contact
+	// Active reports whether this configuration is the one that Caddy runs. A configuration starts before it is known to be good, so
+	// its behaviors become the table of record only once this is true. Nil: at once.
+	Active func() bool
+}
+
+// Contact is whom a refused customer should ask.
+type Contact struct {
+	Email string
+	Phone string
+}
+
+// Config is a configuration in force: compiled by Start, closed when Caddy cleans it up. Requests that began under it may finish
+// after that.
+type Config struct {
+	authority *Authority
+	settings  Settings
+	sites     map[gate.Environment]*gate.Site
+	recorded  bool // guarded by authority.configsMu: its behaviors are the table of record
+}
+
+// Start compiles a configuration. It is refused if it drops or widens a behavior that is granted to anybody, unless staff have
+// allowed that; on a cold start there is no older configuration to go on with, so those behaviors are blocked instead.
+func (a *Authority) Start(s Settings) (*Config, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	behaviors, err := gate.Compile(s.Behaviors)
+	if err != nil {
+		return nil, err
+	}
+	a.configsMu.Lock()
+	defer a.configsMu.Unlock()
+	if changed := a.grantedAndChanged(behaviors); len(changed) > 0 {
+		if len(a.configs) > 0 {
+			return nil, fmt.Errorf("this configuration drops or changes behaviors that are granted: %s; allow it first (certgate behavior allow NAME) or leave them as they are",
+				strings.Join(changed, ", "))
+		}
+		a.log.Warn("behaviors were changed while certgate was stopped; they are denied until staff allow it: certgate behavior allow NAME")
+		behaviors = behaviors.Block(changed)
+	}
+	c := &Config{authority: a, settings: s, sites: make(map[gate.Environment]*gate.Site)}
+	for e := gate.Sandbox; e <= gate.Production; e++ {
+		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors}
+	}
+	a.configs = append(a.configs, c)
+	return c, nil
+}
+
+// Close takes the configuration out of the list that jobs choose from. Requests under it still finish.
+func (c *Config) Close() {
+	a := c.authority
+	a.configsMu.Lock()
+	defer a.configsMu.Unlock()
+	a.configs = slices.DeleteFunc(a.configs, func(other *Config) bool { return other == c })
+}
+
+// Authority is the open data directory behind this configuration.
+func (c *Config) Authority() *Authority { return c.authority }
+
+// Site is what rules need to know about a site of the environment.
+func (c *Config) Site(e gate.Environment) *gate.Site { return c.sites[e] }
+
+// Contact is whom a refused customer should ask.
+func (c *Config) Contact() Contact { return c.settings.Contact }
+
+// PublicURL is where customers reach certgate_public, without a slash at the end.
+func (c *Config) PublicURL() string { return strings.TrimSuffix(c.settings.PublicURL, "/") }
+
+// current is the newest configuration that is still open and in force, nil if there is none.
+func (a *Authority) current() *Config {
+	a.configsMu.Lock()
+	defer a.configsMu.Unlock()
+	for i := len(a.configs) - 1; i >= 0; i-- {
+		if active := a.configs[i].settings.Active; active == nil || active() {
+			return a.configs[i]
+		}
+	}
+	return nil
+}
+
+// known reports whether the running configuration has the behavior.
+func (a *Authority) known(name string) bool {
+	c := a.current()
+	if c == nil {
+		return false
+	}
+	_, ok := c.sites[gate.Production].Behaviors.Named(name)
+	return ok
+}
+
+// Check says what is wrong with the settings.
+func (s *Settings) Check() error {
+	for _, u := range []struct{ name, value string }{{"public_url", s.PublicURL}, {"pki_url", s.PKIURL}} {
+		if u.value == "" {
+			return fmt.Errorf("%s is missing: it goes into links and certificates, for example https://connect.example.com", u.name)
+		}
+		parsed, err := url.Parse(u.value)
+		if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
+			return fmt.Errorf("%s %q must be an http or https URL without query and fragment", u.name, u.value)
+		}
+	}
+	return nil
+}

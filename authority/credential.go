@@ -1,0 +1,108 @@
+package authority
+
+import (
+	"errors"
+
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+)
+
+// SandboxKey issues a key to a sandbox device and returns it, once. Only there may staff see a key: the data is synthetic.
+func (a *Authority) SandboxKey(by By, device gate.DeviceID) (string, *gate.Key, error) {
+	if err := by.May(gate.ReleaseIt); err != nil {
+		return "", nil, err
+	}
+	d, err := a.dir.Device(string(device))
+	if err != nil {
+		return "", nil, err
+	}
+	if d.Environment != gate.Sandbox {
+		return "", nil, gate.Errorf(gate.Conflict, "device %s is in %s; staff may see keys of sandbox devices only, others are released", d.ID, d.Environment)
+	}
+	key, record, err := a.newKey(d)
+	if err != nil {
+		return "", nil, err
+	}
+	_, err = a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		live := 0
+		for _, k := range a.dir.Keys(d.ID) {
+			if k.State(a.now()).Live() {
+				live++
+			}
+		}
+		if live >= maxLive {
+			return gate.Event{}, gate.Errorf(gate.Conflict, "device %s has %d live keys; revoke one first", d.ID, live)
+		}
+		certstore.Put(tx, record)
+		return gate.Event{Verb: gate.SandboxKeyIssued, Account: d.Account, Object: string(record.ID), Detail: d.Slug}, nil
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	return key, record, nil
+}
+
+// maxLive is how many live keys, and how many live certificates, a device may have: enough for a change-over.
+const maxLive = 2
+
+// RevokeKey ends a key now, on open connections too.
+func (a *Authority) RevokeKey(by By, id gate.KeyID, reason gate.RevocationReason, why string) (*gate.Key, error) {
+	if err := errors.Join(by.May(gate.Stop), gate.CheckReason(why)); err != nil {
+		return nil, err
+	}
+	var out *gate.Key
+	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		if _, err := load[gate.Key](tx, by, string(id)); err != nil {
+			return gate.Event{}, err
+		}
+		if err := a.revokeKey(tx, id, gate.Revocation{At: a.moment(), By: by.Staff, Reason: reason, Why: why}); err != nil {
+			return gate.Event{}, err
+		}
+		var err error
+		if out, err = certstore.Get[gate.Key](tx, string(id)); err != nil {
+			return gate.Event{}, err
+		}
+		return a.revoked(tx, out.Account, string(id), reason, why)
+	})
+	return out, err
+}
+
+// RevokeCertificate ends a certificate now, on open connections too.
+func (a *Authority) RevokeCertificate(by By, id gate.CertificateID, reason gate.RevocationReason, why string) (*gate.Certificate, error) {
+	if err := errors.Join(by.May(gate.Stop), gate.CheckReason(why)); err != nil {
+		return nil, err
+	}
+	var out gate.Certificate
+	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		c, err := load[gate.Certificate](tx, by, string(id))
+		if err != nil {
+			return gate.Event{}, err
+		}
+		if out, err = c.Revoke(gate.Revocation{At: a.moment(), By: by.Staff, Reason: reason, Why: why}); err != nil {
+			return gate.Event{}, err
+		}
+		certstore.Put(tx, &out)
+		return a.revoked(tx, out.Account, string(id), reason, why)
+	})
+	return &out, err
+}
+
+func (a *Authority) revokeKey(tx *certstore.Tx, id gate.KeyID, r gate.Revocation) error {
+	k, err := certstore.Get[gate.Key](tx, string(id))
+	if err != nil {
+		return err
+	}
+	revoked, err := k.Revoke(r)
+	if err != nil {
+		return err
+	}
+	certstore.Put(tx, &revoked)
+	return nil
+}
+
+// revoked tells the customer and makes the event.
+func (a *Authority) revoked(tx *certstore.Tx, account gate.AccountID, id string, reason gate.RevocationReason, why string) (gate.Event, error) {
+	_, err := a.notify(tx, account, gate.CredentialNotice, message{"A credential was revoked",
+		id + " was revoked and is refused from now on (" + reason.String() + ").\nReason: " + why})
+	return gate.Event{Verb: gate.CredentialRevoked, Account: account, Object: id, Why: why, Detail: reason.String()}, err
+}

@@ -1,0 +1,105 @@
+package authority
+
+import (
+	"fmt"
+	"math/big"
+	"sync"
+	"time"
+
+	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/issuer"
+)
+
+// Lifetimes of a certificate revocation list: third parties may use one for a day, and a new one is signed every six hours.
+const (
+	crlLifetime = 24 * time.Hour
+	crlRefresh  = 6 * time.Hour
+)
+
+// CRLPath and CAPath are where certgate_pki serves a CA's revocation list, by shard, and its certificate. They stand in every
+// certificate and never change.
+func CRLPath(ca gate.Fingerprint, shard int) string {
+	return fmt.Sprintf("/crl/%s/%d.crl", caName(ca), shard)
+}
+
+// CAPath is where a CA's certificate is served, in DER.
+func CAPath(ca gate.Fingerprint) string { return "/ca/" + caName(ca) + ".crt" }
+
+// caName shortens a fingerprint for a path: 64 bits tell a handful of CAs apart.
+func caName(ca gate.Fingerprint) string { return ca.String()[:16] }
+
+// crlCache holds the latest list of each CA.
+type crlCache struct {
+	mu     sync.Mutex
+	latest map[gate.Fingerprint]*CRL // guarded by mu
+}
+
+// CRL is a signed revocation list.
+type CRL struct {
+	DER        []byte
+	Number     *big.Int
+	ThisUpdate time.Time
+	NextUpdate time.Time
+	// NextSigning is when a new list is due even if nothing is revoked; caches must not keep this one longer.
+	NextSigning time.Time
+	revoked     int
+}
+
+// CAByName finds a CA by the name in its paths.
+func (a *Authority) CAByName(name string) *gate.CA {
+	for _, ca := range a.dir.CAs() {
+		if caName(ca.Fingerprint) == name {
+			return ca
+		}
+	}
+	return nil
+}
+
+// CRL is the revocation list of a CA: the latest, or a new one if something was revoked since or it has grown old. Only customers'
+// certificates are on lists; staff are known by record alone.
+func (a *Authority) CRL(ca *gate.CA) (*CRL, error) {
+	a.crls.mu.Lock()
+	defer a.crls.mu.Unlock()
+	now := a.moment()
+	entries := a.revokedUnder(ca, now)
+	latest := a.crls.latest[ca.Fingerprint]
+	if latest != nil && latest.revoked == len(entries) && now.Sub(latest.ThisUpdate) < crlRefresh {
+		return latest, nil
+	}
+	signer, err := a.open(ca)
+	if err != nil {
+		return nil, err
+	}
+	next := &CRL{ThisUpdate: now, NextUpdate: now.Add(crlLifetime), NextSigning: now.Add(crlRefresh), revoked: len(entries)}
+	var previous *big.Int
+	if latest != nil {
+		previous = latest.Number
+	}
+	next.Number = issuer.CRLNumber(previous, a.now())
+	next.DER, err = signer.CRL(issuer.CRLRequest{Number: next.Number, Revoked: entries, ThisUpdate: next.ThisUpdate, NextUpdate: next.NextUpdate}, a.random)
+	if err != nil {
+		return nil, err
+	}
+	if a.crls.latest == nil {
+		a.crls.latest = make(map[gate.Fingerprint]*CRL)
+	}
+	a.crls.latest[ca.Fingerprint] = next
+	return next, nil
+}
+
+// revokedUnder lists what was revoked under a CA. An entry stays until a list has been published after the certificate's end
+// (RFC 5280 section 3.3).
+func (a *Authority) revokedUnder(ca *gate.CA, now time.Time) []issuer.Revoked {
+	var entries []issuer.Revoked
+	for _, c := range a.dir.Certificates("") {
+		if c.Issuer != ca.Fingerprint || c.Revoked == nil || now.Sub(c.NotAfter) > crlLifetime {
+			continue
+		}
+		serial, ok := new(big.Int).SetString(c.Serial, 16)
+		if !ok {
+			continue // the record's MAC was right, so this cannot happen; a list without it still refuses nobody wrongly
+		}
+		entries = append(entries, issuer.Revoked{Serial: serial, At: c.Revoked.At, Reason: c.Revoked.Reason})
+	}
+	return entries
+}

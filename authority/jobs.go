@@ -1,0 +1,75 @@
+package authority
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// job is something that happens by time. No other code owns a ticker.
+type job struct {
+	name  string
+	every time.Duration
+	run   func(now time.Time) error
+
+	due         time.Time    // touched by Tick alone
+	lastSuccess atomic.Int64 // Unix seconds; 0: never
+}
+
+type jobs []*job
+
+// table is the one list of jobs.
+func (a *Authority) table() jobs {
+	return jobs{
+		{name: "sightings", every: time.Second, run: func(time.Time) error { a.flushSightings(); return nil }},
+		{name: "calls-in-flight", every: 5 * time.Second, run: func(now time.Time) error { a.flights.sweep(a.dir, now); return nil }},
+		{name: "behaviors", every: time.Second, run: func(time.Time) error { return a.recordBehaviors() }},
+		{name: "refusals", every: time.Minute, run: func(time.Time) error { a.sumRefusals(); return nil }},
+		{name: "trust", every: time.Minute, run: func(time.Time) error { return a.syncTrust() }},
+	}
+}
+
+// Tick runs every job that is due at now. One at a time; a job that fails is reported and tried again when it is next due.
+func (a *Authority) Tick(ctx context.Context, now time.Time) {
+	for _, j := range a.jobs {
+		if ctx.Err() != nil {
+			return
+		}
+		if now.Before(j.due) {
+			continue
+		}
+		j.due = now.Add(j.every)
+		if err := runSafely(j, now); err != nil {
+			a.log.Error("job failed", zap.String("job", j.name), zap.Error(err))
+			continue
+		}
+		j.lastSuccess.Store(now.Unix())
+	}
+}
+
+// runSafely turns a panic into an error: one broken job must not end the process, and with it the gate.
+func runSafely(j *job, now time.Time) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return j.run(now)
+}
+
+func (a *Authority) runJobs(ctx context.Context) {
+	defer close(a.done)
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		a.Tick(ctx, a.now())
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

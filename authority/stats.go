@@ -1,0 +1,75 @@
+package authority
+
+import (
+	"time"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+// Stats are the numbers behind the metrics. No label of theirs comes from a customer.
+type Stats struct {
+	Requests          map[gate.Reason]uint64
+	HandshakesRefused map[gate.Reason]uint64
+	Durations         []uint64 // per bucket of DurationBuckets, and one above; not cumulative
+	DurationSum       time.Duration
+	InFlight          int
+	Credentials       map[gate.CredentialState]int
+	Certifications    map[gate.CertificationState]int
+	Accounts          map[gate.Status]int
+	AuditEvents       int64
+	JobLastSuccess    map[string]time.Time // zero: never
+	Ready             bool
+}
+
+// Stats counts what there is now. It walks the directory, so it is for a scrape and not for a request.
+func (a *Authority) Stats() Stats {
+	now := a.now()
+	s := Stats{
+		Requests: a.counters.snapshot(&a.counters.requests), HandshakesRefused: a.counters.snapshot(&a.counters.handshakes),
+		DurationSum: time.Duration(a.counters.durationNS.Load()), InFlight: a.flights.len(),
+		Credentials: map[gate.CredentialState]int{}, Certifications: map[gate.CertificationState]int{}, Accounts: map[gate.Status]int{},
+		AuditEvents: a.store.EventCount(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
+	}
+	for i := range a.counters.durations {
+		s.Durations = append(s.Durations, a.counters.durations[i].Load())
+	}
+	for _, k := range a.dir.Keys("") {
+		s.Credentials[k.State(now)]++
+	}
+	for _, c := range a.dir.Certificates("") {
+		s.Credentials[c.State(now)]++
+	}
+	for _, c := range a.dir.Certifications("") {
+		s.Certifications[c.State(a.dir.Contract(c.Contract), now)]++
+	}
+	for _, account := range a.dir.Accounts() {
+		s.Accounts[a.AccountStatus(account.ID, now)]++
+	}
+	for _, j := range a.jobs {
+		if at := j.lastSuccess.Load(); at != 0 {
+			s.JobLastSuccess[j.name] = time.Unix(at, 0)
+		} else {
+			s.JobLastSuccess[j.name] = time.Time{}
+		}
+	}
+	return s
+}
+
+// AccountStatus is what the remediations of the account itself come to.
+func (a *Authority) AccountStatus(id gate.AccountID, now time.Time) gate.Status {
+	var own []*gate.Remediation
+	for _, r := range a.dir.Remediations(id) {
+		if r.Subject.Kind == gate.AccountSubject {
+			own = append(own, r)
+		}
+	}
+	return gate.StatusOf(own, now)
+}
+
+// Ready says why requests cannot be decided now; nil if they can.
+func (a *Authority) Ready() error {
+	if a.closed.Load() {
+		return ErrUnavailable
+	}
+	return nil
+}
