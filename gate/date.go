@@ -14,14 +14,21 @@ func (d Date) Check() error {
 }
 
 // Start is the first instant of the day in the zone; AddDays(1).Start is the first instant after it. The calendar does the
-// arithmetic, so days of 23 and 25 hours come out right. Where clocks were set forward over midnight, the day starts when they were.
+// arithmetic, so days of 23 and 25 hours come out right. Where clocks are set forward over midnight, the day starts when they are;
+// where they are set back to it, at the first of the two.
 func (d Date) Start(zone *time.Location) time.Time {
 	t, err := time.ParseInLocation(time.DateOnly, string(d), zone)
 	if err != nil {
 		return time.Time{} // Check was not asked; the zero time keeps a contract from being in force
 	}
-	if t.Format(time.DateOnly) < string(d) { // a midnight that was skipped is read by the old clock, as 23:00 the day before
-		_, t = t.ZoneBounds()
+	since, until := t.ZoneBounds()
+	if t.Format(time.DateOnly) < string(d) {
+		return until // a midnight that is skipped was read by the old clock, as 23:00 the day before
+	}
+	if before := since.Add(-1); !since.IsZero() && before.Format(time.DateOnly) >= string(d) {
+		_, early := before.Zone()
+		_, late := t.Zone()
+		return t.Add(time.Duration(late-early) * time.Second)
 	}
 	return t
 }
