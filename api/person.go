@@ -1,0 +1,158 @@
+package api
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/issuer"
+)
+
+// Person is a staff member, with its state: active, proposed (nothing is in effect yet) or disabled.
+type Person struct {
+	ID           gate.StaffID        `json:"id"`
+	Name         string              `json:"name"`
+	Email        string              `json:"email"`
+	Roles        []gate.Role         `json:"roles"` // in effect
+	State        string              `json:"state"`
+	CreatedAt    time.Time           `json:"created_at"`
+	Bootstrap    bool                `json:"bootstrap,omitempty"`
+	Proposal     *Proposal           `json:"proposal,omitempty"`
+	Certificates []PersonCertificate `json:"certificates"`
+	Disabled     *gate.Act           `json:"disabled,omitempty"`
+}
+
+// Proposal is a change that waits for a second admin.
+type Proposal struct {
+	Roles       []gate.Role        `json:"roles"`
+	Certificate *PersonCertificate `json:"certificate,omitempty"`
+	By          gate.StaffID       `json:"by"`
+	At          time.Time          `json:"at"`
+}
+
+// PersonCertificate is a certificate of the staff CA.
+type PersonCertificate struct {
+	Fingerprint gate.Fingerprint `json:"fingerprint"`
+	Issuer      gate.Fingerprint `json:"issuer"`
+	NotBefore   time.Time        `json:"not_before"`
+	NotAfter    time.Time        `json:"not_after"`
+	Revoked     *gate.Revocation `json:"revoked,omitempty"`
+	Certificate string           `json:"certificate"` // PEM; with the issuing CA where it is not in a list
+}
+
+// NewPerson proposes a staff member.
+type NewPerson struct {
+	Name  string      `json:"name"`
+	Email string      `json:"email"`
+	Roles []gate.Role `json:"roles"`
+	CSR   string      `json:"csr"` // PEM
+}
+
+// Change proposes other roles or another certificate for a person; what is left out stays.
+type Change struct {
+	Roles []gate.Role `json:"roles,omitempty"`
+	CSR   string      `json:"csr,omitempty"` // PEM
+}
+
+// Myself is who the API takes the caller for.
+type Myself struct {
+	Staff gate.StaffID `json:"staff"`
+	Name  string       `json:"name"`
+	Roles []gate.Role  `json:"roles"`
+}
+
+var people = listing[*gate.Staff, *Person]{
+	all:  func(x *exchange, _ url.Values) ([]*gate.Staff, error) { return x.dir.People(), nil },
+	id:   func(r *gate.Staff) string { return string(r.ID) },
+	view: (*exchange).personView,
+}
+
+func (x *exchange) personView(r *gate.Staff) *Person {
+	p := &Person{ID: r.ID, Name: r.Name, Email: r.Email, Roles: r.Roles, State: "proposed", CreatedAt: r.CreatedAt, Bootstrap: r.Bootstrap,
+		Disabled: r.Disabled, Certificates: []PersonCertificate{}}
+	switch {
+	case r.Disabled != nil:
+		p.State = "disabled"
+	case r.Active():
+		p.State = "active"
+	}
+	for i := range r.Certificates {
+		p.Certificates = append(p.Certificates, x.personCertificate(&r.Certificates[i]))
+	}
+	if r.Proposal != nil {
+		p.Proposal = &Proposal{Roles: r.Proposal.Roles, By: r.Proposal.By, At: r.Proposal.At}
+		if c := r.Proposal.Certificate; c != nil {
+			shown := x.personCertificate(c)
+			p.Proposal.Certificate = &shown
+		}
+	}
+	return p
+}
+
+// personCertificate shows a certificate with its issuer, so that the file can be used as it is.
+func (x *exchange) personCertificate(c *gate.StaffCertificate) PersonCertificate {
+	chain := issuer.CertificatePEM(c.DER)
+	if ca := x.dir.CA(c.Issuer); ca != nil {
+		chain = append(chain, issuer.CertificatePEM(ca.DER)...)
+	}
+	return PersonCertificate{Fingerprint: c.Fingerprint, Issuer: c.Issuer, NotBefore: c.NotBefore, NotAfter: c.NotAfter, Revoked: c.Revoked,
+		Certificate: string(chain)}
+}
+
+func (x *exchange) showPerson(ref string) (*shown, error) {
+	r, err := x.dir.Staff(ref)
+	if err != nil {
+		return nil, err
+	}
+	return &shown{view: x.personView(r), etag: certstore.ETag(r), path: "/v1/staff/" + string(r.ID)}, nil
+}
+
+func whoAmI(x *exchange) (*shown, error) {
+	return &shown{view: &Myself{Staff: x.actor.Staff, Name: x.actor.Name, Roles: x.actor.Roles}}, nil
+}
+
+// person is the staff member that the address names.
+func (x *exchange) person() (gate.StaffID, error) {
+	r, err := x.dir.Staff(x.r.PathValue("person"))
+	if err != nil {
+		return "", err
+	}
+	return r.ID, nil
+}
+
+func proposePerson(x *exchange, by authority.By, in *NewPerson) (string, error) {
+	made, err := x.a.ProposeStaff(by, gate.Staff{Name: in.Name, Email: in.Email, Roles: in.Roles}, []byte(in.CSR))
+	return idOf(made, err)
+}
+
+func proposeChange(x *exchange, by authority.By, in *Change) (string, error) {
+	id, err := x.person()
+	if err != nil {
+		return "", err
+	}
+	if len(in.Roles) == 0 && in.CSR == "" {
+		return "", gate.FieldErrorf("roles", "is missing, and so is csr: at least one of them must change")
+	}
+	made, err := x.a.ProposeChange(by, id, in.Roles, []byte(in.CSR))
+	return idOf(made, err)
+}
+
+func confirmPerson(x *exchange, by authority.By, _ *struct{}) (string, error) {
+	id, err := x.person()
+	if err != nil {
+		return "", err
+	}
+	made, err := x.a.ConfirmStaff(by, id)
+	return idOf(made, err)
+}
+
+func disablePerson(x *exchange, by authority.By, in *Why) (string, error) {
+	id, err := x.person()
+	if err != nil {
+		return "", err
+	}
+	made, err := x.a.DisableStaff(by, id, in.Why)
+	return idOf(made, err)
+}

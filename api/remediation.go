@@ -1,0 +1,136 @@
+package api
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+)
+
+// Remediation is a suspension or termination, with its state now: in-force, lifted or ended.
+type Remediation struct {
+	gate.Remediation
+	State string `json:"state"`
+}
+
+// NewRemediation is a remediation as it is asked for.
+type NewRemediation struct {
+	Subject gate.Subject `json:"subject"` // its id may be a slug path
+	Measure gate.Measure `json:"measure"`
+	Until   *time.Time   `json:"until,omitempty"` // without: until lifted
+	Why     string       `json:"why"`
+}
+
+// Suspension suspends an account.
+type Suspension struct {
+	Why   string     `json:"why"`
+	Until *time.Time `json:"until,omitempty"` // without: until lifted
+}
+
+var remediations = listing[*gate.Remediation, *Remediation]{
+	filters: []string{"account"},
+	all: func(x *exchange, q url.Values) ([]*gate.Remediation, error) {
+		account, err := x.accountFilter(q)
+		return x.dir.Remediations(account), err
+	},
+	id:   func(r *gate.Remediation) string { return string(r.ID) },
+	view: (*exchange).remediationView,
+}
+
+func (x *exchange) remediationView(r *gate.Remediation) *Remediation {
+	v := &Remediation{Remediation: *r, State: "ended"}
+	switch {
+	case r.InForce(x.now):
+		v.State = "in-force"
+	case r.Lifted != nil:
+		v.State = "lifted"
+	}
+	return v
+}
+
+func (x *exchange) showRemediation(id string) (*shown, error) {
+	r := x.dir.Remediation(gate.RemediationID(id))
+	if r == nil {
+		return nil, absent("remediation", id)
+	}
+	return &shown{view: x.remediationView(r), etag: certstore.ETag(r), path: "/v1/remediations/" + id}, nil
+}
+
+func createRemediation(x *exchange, by authority.By, in *NewRemediation) (string, error) {
+	subject, err := x.subject(in.Subject)
+	if err != nil {
+		return "", reference("subject.id", err)
+	}
+	made, err := x.a.Impose(by, authority.Imposition{Subject: subject, Measure: in.Measure, Until: in.Until, Why: in.Why})
+	return idOf(made, err)
+}
+
+// subject finds what is named by a slug path; identifiers, and kinds that there are not, stay as they are.
+func (x *exchange) subject(s gate.Subject) (gate.Subject, error) {
+	var r gate.Record
+	var err error
+	switch s.Kind {
+	case gate.AccountSubject:
+		r, err = x.dir.Account(s.ID)
+	case gate.OrganizationSubject:
+		r, err = x.dir.Organization(s.ID)
+	case gate.DeviceSubject:
+		r, err = x.dir.Device(s.ID)
+	case gate.KeySubject, gate.CertificateSubject:
+		return s, nil
+	}
+	if err != nil || r == nil {
+		return s, err
+	}
+	return gate.Subject{Kind: s.Kind, ID: r.RecordID()}, nil
+}
+
+func liftRemediation(x *exchange, by authority.By, in *Why) (string, error) {
+	made, err := x.a.Lift(by, gate.RemediationID(x.r.PathValue("remediation")), in.Why)
+	return idOf(made, err)
+}
+
+func suspendAccount(x *exchange, by authority.By, in *Suspension) (string, error) {
+	account, err := x.dir.Account(x.r.PathValue("account"))
+	if err != nil {
+		return "", err
+	}
+	made, err := x.a.Impose(by, authority.Imposition{Subject: gate.Subject{Kind: gate.AccountSubject, ID: string(account.ID)},
+		Measure: gate.Suspend, Until: in.Until, Why: in.Why})
+	return idOf(made, err)
+}
+
+// reinstateAccount lifts every suspension of the account itself. Each lifting is a change of its own; the last carries the mark of the
+// request, so a repetition after a crash goes on where it ended.
+func reinstateAccount(x *exchange, by authority.By, in *Why) (string, error) {
+	account, err := x.dir.Account(x.r.PathValue("account"))
+	if err != nil {
+		return "", err
+	}
+	var open []*gate.Remediation
+	for _, r := range x.dir.Remediations(account.ID) {
+		if r.Subject.Kind == gate.AccountSubject && r.InForce(x.now) {
+			open = append(open, r)
+		}
+	}
+	if len(open) == 0 {
+		return "", gate.Errorf(gate.Conflict, "account %s is not suspended", account.Slug)
+	}
+	for i, r := range open {
+		one := by
+		if i < len(open)-1 {
+			one.Once = nil
+		}
+		if _, err := x.a.Lift(one, r.ID, in.Why); err != nil {
+			return "", err
+		}
+	}
+	return string(account.ID), nil
+}
+
+// showPathAccount shows the account of the address, whatever record was changed for it.
+func showPathAccount(x *exchange, _ string) (*shown, error) {
+	return x.showAccount(x.r.PathValue("account"))
+}

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+// route is one method of one address.
+type route struct {
+	method, path string // path as http.ServeMux reads it
+	do           endpoint
+}
+
+// routes is the whole admin API. openapi.json describes the same, and a test holds the two together.
+func routes() []route {
+	get := func(path string, do endpoint) route { return route{http.MethodGet, path, do} }
+	post := func(path string, do endpoint) route { return route{http.MethodPost, path, do} }
+	creates := writing{creates: true}
+	changes := writing{compares: true}
+	return []route{
+		get("/openapi.json", openAPI),
+		get("/v1/whoami", read(whoAmI)),
+
+		get("/v1/accounts", accounts.list),
+		post("/v1/accounts", write(creates, createAccount)),
+		get("/v1/accounts/{account}", read(byPath("account", (*exchange).showAccount))),
+		post("/v1/accounts/{account}/suspension", write(creates, suspendAccount)),
+		post("/v1/accounts/{account}/reinstatement", write(writing{show: showPathAccount}, reinstateAccount)),
+		get("/v1/organizations", organizations.list),
+		post("/v1/organizations", write(creates, createOrganization)),
+		get("/v1/organizations/{organization}", read(byPath("organization", (*exchange).showOrganization))),
+		get("/v1/devices", devices.list),
+		post("/v1/devices", write(creates, createDevice)),
+		get("/v1/devices/{device}", read(byPath("device", (*exchange).showDevice))),
+		post("/v1/devices/{device}/release", write(creates, releaseDevice)),
+		post("/v1/devices/{device}/keys", write(creates, createSandboxKey)),
+
+		get("/v1/contracts", contracts.list),
+		post("/v1/contracts", write(creates, createContract)),
+		get("/v1/contracts/{contract}", read(byPath("contract", (*exchange).showContract))),
+		post("/v1/contracts/{contract}/ending", write(changes, endContract)),
+
+		get("/v1/certifications", certifications.list),
+		post("/v1/certifications", write(creates, createCertification)),
+		get("/v1/certifications/{certification}", read(byPath("certification", (*exchange).showCertification))),
+		post("/v1/certifications/{certification}/interviews", write(changes, scheduleInterview)),
+		post("/v1/certifications/{certification}/interviews/{interview}/record", write(changes, recordInterview)),
+		post("/v1/certifications/{certification}/findings/{finding}/closing", write(changes, closeFinding)),
+		post("/v1/certifications/{certification}/approval", write(changes, approve)),
+		post("/v1/certifications/{certification}/rejection", write(changes, reject)),
+		post("/v1/certifications/{certification}/withdrawal", write(changes, withdraw)),
+		post("/v1/certifications/{certification}/recertification", write(changes, recertify)),
+		post("/v1/certifications/{certification}/revocation", write(changes, revokeCertification)),
+		post("/v1/certifications/{certification}/release", write(writing{creates: true, compares: true}, releaseCertified)),
+
+		get("/v1/enrollments", enrollments.list),
+		get("/v1/enrollments/{enrollment}", read(byPath("enrollment", (*exchange).showEnrollment))),
+		get("/v1/credentials", credentials.list),
+		get("/v1/credentials/{credential}", read(byPath("credential", (*exchange).showCredential))),
+		post("/v1/credentials/{credential}/revocation", write(changes, revokeCredential)),
+		get("/v1/remediations", remediations.list),
+		post("/v1/remediations", write(creates, createRemediation)),
+		get("/v1/remediations/{remediation}", read(byPath("remediation", (*exchange).showRemediation))),
+		post("/v1/remediations/{remediation}/lifting", write(changes, liftRemediation)),
+		get("/v1/notices", notices.list),
+		get("/v1/events", listEvents),
+
+		get("/v1/staff", people.list),
+		post("/v1/staff", write(creates, proposePerson)),
+		get("/v1/staff/{person}", read(byPath("person", (*exchange).showPerson))),
+		post("/v1/staff/{person}/proposals", write(changes, proposeChange)),
+		post("/v1/staff/{person}/confirmation", write(changes, confirmPerson)),
+		post("/v1/staff/{person}/disablement", write(changes, disablePerson)),
+
+		get("/v1/behaviors", read(func(x *exchange) (*shown, error) { return x.showBehaviors("") })),
+		post("/v1/behaviors/{behavior}/allowance", write(writing{show: (*exchange).showBehaviors}, allowBehavior)),
+		get("/v1/hosts", hosts.list),
+		get("/v1/hosts/{host}", read(byPath("host", (*exchange).showHost))),
+		post("/v1/hosts/{host}/lowering", write(writing{compares: true, show: (*exchange).showHost}, proposeLowering)),
+		post("/v1/hosts/{host}/lowering/confirmation", write(writing{compares: true, show: (*exchange).showHost}, confirmLowering)),
+		get("/v1/ca", cas.list),
+	}
+}
+
+// byPath shows the object that a part of the address names.
+func byPath(name string, show func(x *exchange, ref string) (*shown, error)) func(x *exchange) (*shown, error) {
+	return func(x *exchange) (*shown, error) { return show(x, x.r.PathValue(name)) }
+}
+
+// shows finds the object of an identifier by its prefix. Notices are missing: no change is about one.
+var shows = map[string]func(x *exchange, id string) (*shown, error){
+	gate.AccountPrefix:       (*exchange).showAccount,
+	gate.OrganizationPrefix:  (*exchange).showOrganization,
+	gate.DevicePrefix:        (*exchange).showDevice,
+	gate.ContractPrefix:      (*exchange).showContract,
+	gate.CertificationPrefix: (*exchange).showCertification,
+	gate.KeyPrefix:           (*exchange).showKey,
+	gate.CertificatePrefix:   (*exchange).showCertificate,
+	gate.EnrollmentPrefix:    (*exchange).showEnrollment,
+	gate.RemediationPrefix:   (*exchange).showRemediation,
+	gate.StaffPrefix:         (*exchange).showPerson,
+}

@@ -1,0 +1,127 @@
+package api
+
+import (
+	"crypto/x509"
+	"net/url"
+	"time"
+
+	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/issuer"
+)
+
+// Allowance lets a configuration change a granted behavior to this form, or with an empty method drop it.
+type Allowance struct {
+	Method    string `json:"method"`
+	Path      string `json:"path"`
+	WebSocket bool   `json:"websocket,omitempty"`
+	Why       string `json:"why"`
+}
+
+// NewLowering asks that a host may be served in a lower environment than before.
+type NewLowering struct {
+	To  gate.Environment `json:"to"`
+	Why string           `json:"why"`
+}
+
+// CA is an issuing certificate authority, with its role now: issuing, standby (trusted, not yet in use), former (trusted, no longer in
+// use), retired or expired.
+type CA struct {
+	Fingerprint gate.Fingerprint `json:"fingerprint"`
+	Name        string           `json:"name"` // the common name of its subject
+	Audience    gate.Audience    `json:"audience"`
+	Role        string           `json:"role"`
+	NotBefore   time.Time        `json:"not_before"`
+	NotAfter    time.Time        `json:"not_after"`
+	IssuesFrom  *time.Time       `json:"issues_from,omitempty"`
+	Retired     *gate.Ending     `json:"retired,omitempty"`
+	Certificate string           `json:"certificate"` // PEM
+	Root        string           `json:"root"`        // PEM
+	// Where certgate_pki serves it, and the list of what was revoked under it. What staff CAs issued is on no list.
+	CertificatePath string `json:"certificate_path"`
+	CRLPath         string `json:"crl_path,omitempty"`
+}
+
+// Behaviors are the behaviors of record.
+type Behaviors struct {
+	Behaviors  []gate.Behavior `json:"behaviors"`
+	Allowances []gate.Behavior `json:"allowances"` // what the next configuration may change
+}
+
+var hosts = listing[*gate.Host, *gate.Host]{
+	all:  func(x *exchange, _ url.Values) ([]*gate.Host, error) { return x.dir.Hosts(), nil },
+	id:   func(r *gate.Host) string { return r.Name },
+	view: func(_ *exchange, r *gate.Host) *gate.Host { return r },
+}
+
+var cas = listing[*gate.CA, *CA]{
+	all:  func(x *exchange, _ url.Values) ([]*gate.CA, error) { return x.dir.CAs(), nil },
+	id:   func(r *gate.CA) string { return r.RecordID() },
+	view: (*exchange).caView,
+}
+
+func (x *exchange) caView(r *gate.CA) *CA {
+	v := &CA{Fingerprint: r.Fingerprint, Audience: r.Audience, Role: x.caRole(r),
+		NotBefore: r.NotBefore, NotAfter: r.NotAfter, IssuesFrom: r.IssuesFrom, Retired: r.Retired,
+		Certificate: string(issuer.CertificatePEM(r.DER)), Root: string(issuer.CertificatePEM(r.RootDER)),
+		CertificatePath: authority.CAPath(r.Fingerprint)}
+	if r.Audience == gate.Customers {
+		v.CRLPath = authority.CRLPath(r.Fingerprint, 0)
+	}
+	if certificate, err := x509.ParseCertificate(r.DER); err == nil {
+		v.Name = certificate.Subject.CommonName
+	}
+	return v
+}
+
+// caRole tells the CA in use from those that wait and those that were followed by another.
+func (x *exchange) caRole(r *gate.CA) string {
+	switch {
+	case r.Retired != nil:
+		return "retired"
+	case !r.Anchors(x.now):
+		return "expired"
+	case !r.Issues(x.now):
+		return "standby"
+	}
+	for _, other := range x.dir.CAs() {
+		if other.Audience == r.Audience && other.Issues(x.now) && other.IssuesFrom.After(*r.IssuesFrom) {
+			return "former"
+		}
+	}
+	return "issuing"
+}
+
+func (x *exchange) showBehaviors(string) (*shown, error) {
+	v := &Behaviors{Behaviors: []gate.Behavior{}, Allowances: []gate.Behavior{}}
+	table := x.dir.Behaviors()
+	if table == nil {
+		return &shown{view: v}, nil
+	}
+	v.Behaviors, v.Allowances = append(v.Behaviors, table.Behaviors...), append(v.Allowances, table.Allowances...)
+	return &shown{view: v, etag: certstore.ETag(table), path: "/v1/behaviors"}, nil
+}
+
+func (x *exchange) showHost(name string) (*shown, error) {
+	r := x.dir.Host(name)
+	if r == nil {
+		return nil, absent("host", name)
+	}
+	return &shown{view: r, etag: certstore.ETag(r), path: "/v1/hosts/" + url.PathEscape(name)}, nil
+}
+
+func allowBehavior(x *exchange, by authority.By, in *Allowance) (string, error) {
+	err := x.a.AllowBehavior(by, gate.Behavior{Name: x.r.PathValue("behavior"), Method: in.Method, Path: in.Path, WebSocket: in.WebSocket, Cost: 1}, in.Why)
+	return "", err
+}
+
+func proposeLowering(x *exchange, by authority.By, in *NewLowering) (string, error) {
+	made, err := x.a.ProposeLowering(by, x.r.PathValue("host"), in.To, in.Why)
+	return idOf(made, err)
+}
+
+func confirmLowering(x *exchange, by authority.By, _ *struct{}) (string, error) {
+	made, err := x.a.ConfirmLowering(by, x.r.PathValue("host"))
+	return idOf(made, err)
+}

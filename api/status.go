@@ -1,0 +1,158 @@
+package api
+
+import (
+	"time"
+
+	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/gate"
+)
+
+// OwnStatus is what a device is told about itself at /.well-known/certgate/status, for machines. Days left are whole days, rounded
+// down; a field without a value is left out.
+type OwnStatus struct {
+	Account       NamedStatus          `json:"account"`
+	Organization  NamedStatus          `json:"organization"`
+	Device        NamedStatus          `json:"device"`
+	Environment   gate.Environment     `json:"environment"`
+	Contract      *ContractStatus      `json:"contract,omitempty"`
+	Certification *CertificationStatus `json:"certification,omitempty"`
+	Certificate   *CertificateStatus   `json:"certificate,omitempty"` // of this connection
+	Key           *KeyStatus           `json:"key,omitempty"`         // of this request
+}
+
+// NamedStatus is one of the device's owners, or the device, and what remediations come to for it.
+type NamedStatus struct {
+	ID     string     `json:"id"`
+	Slug   string     `json:"slug"`
+	State  string     `json:"state"`            // normal, suspended, terminated
+	Reason string     `json:"reason,omitempty"` // why, as the notice says it
+	Until  *time.Time `json:"until,omitempty"`  // when it ends by itself
+}
+
+// ContractStatus is the contract that counts now.
+type ContractStatus struct {
+	ID       gate.ContractID `json:"id"`
+	State    string          `json:"state"`
+	First    gate.Date       `json:"first"`
+	Last     gate.Date       `json:"last"`
+	Zone     string          `json:"zone"`
+	DaysLeft int             `json:"days_left"`
+}
+
+// CertificationStatus is the certification that counts now. Its days end with the contract or, if it must be renewed before, then.
+type CertificationStatus struct {
+	ID          gate.CertificationID `json:"id"`
+	State       string               `json:"state"`
+	RecertifyBy *time.Time           `json:"recertify_by,omitempty"`
+	DaysLeft    int                  `json:"days_left"`
+}
+
+// CertificateStatus is the client certificate of the connection.
+type CertificateStatus struct {
+	ID       gate.CertificateID `json:"id"`
+	State    string             `json:"state"`
+	NotAfter time.Time          `json:"not_after"`
+	DaysLeft int                `json:"days_left"`
+}
+
+// KeyStatus is the key of the request.
+type KeyStatus struct {
+	ID       gate.KeyID `json:"id"`
+	State    string     `json:"state"`
+	RetireAt *time.Time `json:"retire_at,omitempty"`
+	DaysLeft *int       `json:"days_left,omitempty"` // of a retiring key
+}
+
+// Status is the body of /.well-known/certgate/status for a call whose device has been identified.
+func Status(call *authority.Call, now time.Time) any {
+	c := &call.Caller
+	s := OwnStatus{Environment: call.Request.Site.Environment}
+	if c.Account != nil {
+		s.Account = namedStatus(string(c.Account.ID), c.Account.Slug, c.Remediations[gate.OfAccount], now)
+	}
+	if c.Organization != nil {
+		s.Organization = namedStatus(string(c.Organization.ID), c.Organization.Slug, c.Remediations[gate.OfOrganization], now)
+	}
+	if c.Device != nil {
+		s.Device = namedStatus(string(c.Device.ID), c.Device.Slug, c.Remediations[gate.OfDevice], now)
+	}
+	if s.Environment.NeedsCertification() {
+		s.Contract, s.Certification = termStatus(c, now)
+	}
+	if s.Environment.NeedsCertificate() && c.Certificate != nil {
+		s.Certificate = &CertificateStatus{ID: c.Certificate.ID, NotAfter: c.Certificate.NotAfter, DaysLeft: daysLeft(c.Certificate.NotAfter, now),
+			State: credentialState(c.Certificate.State(now), c.Remediations[gate.OfCertificate], now)}
+	}
+	if c.Key != nil {
+		s.Key = &KeyStatus{ID: c.Key.ID, State: credentialState(c.Key.State(now), c.Remediations[gate.OfKey], now), RetireAt: c.Key.RetireAt}
+		if c.Key.RetireAt != nil {
+			days := daysLeft(*c.Key.RetireAt, now)
+			s.Key.DaysLeft = &days
+		}
+	}
+	return s
+}
+
+func termStatus(c *gate.Caller, now time.Time) (*ContractStatus, *CertificationStatus) {
+	var contract *ContractStatus
+	found := c.Contract(now)
+	var ends time.Time
+	if found != nil {
+		_, ends = found.Term()
+		if found.Ended != nil && found.Ended.At.Before(ends) {
+			ends = found.Ended.At
+		}
+		contract = &ContractStatus{ID: found.ID, State: found.State(now).String(), First: found.First, Last: found.Last, Zone: found.Zone,
+			DaysLeft: daysLeft(ends, now)}
+	}
+	certified, state := c.Certification(found, now)
+	if certified == nil {
+		return contract, nil
+	}
+	if by := certified.RecertifyBy; by != nil && by.Before(ends) {
+		ends = *by
+	}
+	certification := &CertificationStatus{ID: certified.ID, State: state.String(), RecertifyBy: certified.RecertifyBy}
+	if state == gate.InForce {
+		certification.DaysLeft = daysLeft(ends, now)
+	}
+	return contract, certification
+}
+
+// namedStatus tells the reason and end of the strictest remediation in force; of several that are equal, the one that ends last.
+func namedStatus(id, slug string, list []*gate.Remediation, now time.Time) NamedStatus {
+	s := NamedStatus{ID: id, Slug: slug, State: gate.StatusOf(list, now).String()}
+	var shown *gate.Remediation
+	for _, r := range list {
+		if r.InForce(now) && (shown == nil || outlasts(r, shown)) {
+			shown = r
+		}
+	}
+	if shown != nil {
+		s.Reason, s.Until = shown.Why, shown.Until
+	}
+	return s
+}
+
+func outlasts(a, b *gate.Remediation) bool {
+	switch {
+	case a.Measure != b.Measure:
+		return a.Measure == gate.Terminate
+	case b.Until == nil:
+		return false
+	}
+	return a.Until == nil || a.Until.After(*b.Until)
+}
+
+// credentialState is the part's own state, or what remediations have made of it.
+func credentialState(own gate.CredentialState, list []*gate.Remediation, now time.Time) string {
+	if status := gate.StatusOf(list, now); status != gate.Normal && own.Live() {
+		return status.String()
+	}
+	return own.String()
+}
+
+// daysLeft counts the whole days until end; none once it has passed.
+func daysLeft(end, now time.Time) int {
+	return max(0, int(end.Sub(now)/(24*time.Hour)))
+}
