@@ -2,9 +2,10 @@ package gate_test
 
 import (
 	"net/netip"
-	"testing"
 	"time"
 	_ "time/tzdata" // contracts count days in zones, on machines without a database too
+
+	"pgregory.net/rapid"
 
 	"github.com/onerecord/certgate/gate"
 )
@@ -35,7 +36,7 @@ func behaviors() []gate.Behavior {
 	}
 }
 
-func compile(t testing.TB, list ...gate.Behavior) *gate.Behaviors {
+func compile(t rapid.TB, list ...gate.Behavior) *gate.Behaviors {
 	t.Helper()
 	table, err := gate.Compile(list)
 	if err != nil {
@@ -68,7 +69,7 @@ func fingerprint(name string) gate.Fingerprint { return gate.FingerprintOf([]byt
 
 // good is a request that is allowed in the environment, with nothing about it that could be left out. Each call makes new records, so
 // that a test may change any of them.
-func good(t testing.TB, e gate.Environment) *scene {
+func good(t rapid.TB, e gate.Environment) *scene {
 	t.Helper()
 	leaf := &gate.Leaf{
 		Fingerprint: fingerprint("leaf"), Anchor: fingerprint("ca"), ClientAuth: true,
@@ -112,7 +113,7 @@ func good(t testing.TB, e gate.Environment) *scene {
 	}
 }
 
-func newContract(t testing.TB, id gate.ContractID, first, last gate.Date, zone string) *gate.Contract {
+func newContract(t rapid.TB, id gate.ContractID, first, last gate.Date, zone string) *gate.Contract {
 	t.Helper()
 	c := &gate.Contract{ID: id, Account: "acc_1", First: first, Last: last, Zone: zone}
 	if err := c.Resolve(time.LoadLocation); err != nil {
@@ -133,7 +134,7 @@ func inForce(id gate.CertificationID, contract gate.ContractID, grant gate.Grant
 }
 
 // located loads a zone that the test needs.
-func located(t testing.TB, zone string) *time.Location {
+func located(t rapid.TB, zone string) *time.Location {
 	t.Helper()
 	l, err := time.LoadLocation(zone)
 	if err != nil {
