@@ -1,0 +1,245 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/gate"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// App is certgate's part of a configuration: where its data lies, what customers can call, and how certgate itself is reached.
+type App struct {
+	// DataDir is the directory that `certgate init` made. It must be on a local disk, and no other process may have it open.
+	// Default: /var/lib/certgate.
+	DataDir string `json:"data_dir,omitempty"`
+
+	// SecretFile holds the secret under which everything in DataDir is encrypted and authenticated. It must lie outside DataDir and
+	// be readable by certgate alone; who has both has everything. Default: /etc/certgate/secret.
+	SecretFile string `json:"secret_file,omitempty"`
+
+	// PublicURL is where customers reach the site with `certgate_public`. Enrollment links and problem types are made from it; links
+	// sent before a change of it stay as they were. Required.
+	PublicURL string `json:"public_url,omitempty"`
+
+	// PKIURL is where anybody reaches the site with `certgate_pki`, usually by plain http. It is written into every certificate and
+	// cannot be changed in those that exist. Required.
+	PKIURL string `json:"pki_url,omitempty"`
+
+	// Contact is whom refused customers are told to ask. Default: none.
+	Contact *Contact `json:"contact,omitempty"`
+
+	// Behaviors are the kinds of call that contracts can grant. A call that none matches is refused. Dropping or changing one that is
+	// granted is refused on a reload until staff have allowed it (`certgate behavior allow`).
+	Behaviors []gate.Behavior `json:"behaviors,omitempty"`
+
+	ctx      caddy.Context
+	log      *zap.Logger
+	key      string                           // of the pool: the cleaned path of DataDir
+	acquired bool                             // a reference in the pool is ours; Caddy serializes what reads and writes it
+	opened   atomic.Pointer[pooled]           // once acquired
+	config   atomic.Pointer[authority.Config] // once started
+	ready    chan struct{}                    // closed once config is set
+	facts    facts
+}
+
+// Contact is whom refused customers are told to ask.
+type Contact struct {
+	Email string `json:"email,omitempty"`
+	Phone string `json:"phone,omitempty"`
+}
+
+const (
+	defaultDataDir    = "/var/lib/certgate"
+	defaultSecretFile = "/etc/certgate/secret" //nolint:gosec // a path, not a secret
+	// startWait bounds how long a request waits for a cold start: Caddy may serve before every app has started.
+	startWait = 5 * time.Second
+)
+
+// pool holds the open data directories of this process by path: at most one open handle exists of each, and it survives reloads.
+var pool = caddy.NewUsagePool()
+
+// pooled is an entry of the pool.
+type pooled struct{ *authority.Authority }
+
+// Destruct implements caddy.Destructor: the last configuration that used the data directory is gone.
+func (p *pooled) Destruct() error { return p.Close() }
+
+// CaddyModule implements caddy.Module.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "certgate", New: func() caddy.Module { return new(App) }}
+}
+
+// errCold keeps Provision from opening anything: `caddy validate` provisions too, perhaps beside a running server.
+var errCold = errors.New("the data directory is not open yet")
+
+// Provision resolves settings and, on a reload, takes a reference to the data directory that is open already. It touches no disk.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx, a.log, a.ready = ctx, ctx.Logger(), make(chan struct{})
+	if a.DataDir == "" {
+		a.DataDir = defaultDataDir
+	}
+	if a.SecretFile == "" {
+		a.SecretFile = defaultSecretFile
+	}
+	path, err := filepath.Abs(a.DataDir)
+	if err != nil {
+		return fmt.Errorf("data_dir %q: %w", a.DataDir, err)
+	}
+	a.key = filepath.Clean(path)
+	if err := a.acquire(func() (caddy.Destructor, error) { return nil, errCold }); err != nil && !errors.Is(err, errCold) {
+		return err
+	}
+	return registerCollector(ctx, a)
+}
+
+// Validate refuses settings that could not start.
+func (a *App) Validate() error {
+	if _, err := gate.Compile(a.Behaviors); err != nil {
+		return err
+	}
+	s := a.settings()
+	return s.Check()
+}
+
+// Start opens the data directory if no earlier configuration has, and puts this configuration into force.
+func (a *App) Start() error {
+	if err := a.acquire(a.open); err != nil {
+		return err
+	}
+	config, err := a.opened.Load().Start(a.settings())
+	if err != nil {
+		return err
+	}
+	a.config.Store(config)
+	close(a.ready)
+	return nil
+}
+
+// Stop does nothing: requests may still run, and those of the http app may even begin after it.
+func (*App) Stop() error { return nil }
+
+// Cleanup ends this configuration. The data directory is closed when no configuration uses it any more.
+func (a *App) Cleanup() error {
+	if config := a.config.Load(); config != nil {
+		config.Close()
+	}
+	if !a.acquired {
+		return nil
+	}
+	a.acquired = false
+	if _, err := pool.Delete(a.key); err != nil {
+		return fmt.Errorf("close %s: %w", a.key, err)
+	}
+	return nil
+}
+
+func (a *App) acquire(open caddy.Constructor) error {
+	if a.acquired {
+		return nil
+	}
+	value, _, err := pool.LoadOrNew(a.key, open)
+	if err != nil {
+		return err
+	}
+	entry, ok := value.(*pooled)
+	if !ok {
+		return fmt.Errorf("the pool holds a %T for %s", value, a.key)
+	}
+	a.acquired = true
+	a.opened.Store(entry)
+	return nil
+}
+
+func (a *App) open() (caddy.Destructor, error) {
+	opened, err := authority.Open(authority.Options{DataDir: a.DataDir, SecretFile: a.SecretFile, Log: caddy.Log().Named("certgate")})
+	if err != nil {
+		return nil, err
+	}
+	return &pooled{opened}, nil
+}
+
+func (a *App) settings() authority.Settings {
+	s := authority.Settings{Behaviors: a.Behaviors, PublicURL: a.PublicURL, PKIURL: a.PKIURL, Active: a.active}
+	if a.Contact != nil {
+		s.Contact = authority.Contact{Email: a.Contact.Email, Phone: a.Contact.Phone}
+	}
+	return s
+}
+
+// active reports whether Caddy runs this configuration: it switches only after every app has started.
+func (a *App) active() bool {
+	running, err := caddy.ActiveContext().AppIfConfigured("certgate")
+	return err == nil && running == any(a)
+}
+
+// wait returns the configuration in force, waiting a little for a cold start. The error is authority.ErrUnavailable.
+func (a *App) wait(ctx context.Context) (*authority.Config, error) {
+	if config := a.config.Load(); config != nil {
+		return config, nil
+	}
+	timer := time.NewTimer(startWait)
+	defer timer.Stop()
+	select {
+	case <-a.ready:
+		return a.config.Load(), nil
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return nil, authority.ErrUnavailable
+}
+
+// authority returns the open data directory, nil before the cold start is done.
+func (a *App) authority() *authority.Authority {
+	if entry := a.opened.Load(); entry != nil {
+		return entry.Authority
+	}
+	return nil
+}
+
+// configured finds the app of the configuration that is being provisioned.
+func configured(ctx caddy.Context) (*App, error) {
+	v, err := ctx.AppIfConfigured("certgate")
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, errors.New("there is no `certgate` block in the global options; it says where the data directory is and what can be called")
+	}
+	if err != nil {
+		return nil, err
+	}
+	app, ok := v.(*App)
+	if !ok {
+		return nil, fmt.Errorf("the certgate app is a %T", v)
+	}
+	return app, nil
+}
+
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.Validator    = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)
+
+// Running is the open data directory of the configuration that Caddy runs in this process; nil if none does.
+func Running() *authority.Authority {
+	running, err := caddy.ActiveContext().AppIfConfigured("certgate")
+	if err != nil {
+		return nil
+	}
+	app, ok := running.(*App)
+	if !ok {
+		return nil
+	}
+	return app.authority()
+}

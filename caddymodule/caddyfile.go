@@ -1,0 +1,188 @@
+package caddymodule
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("certgate", parseApp)
+	httpcaddyfile.RegisterHandlerDirective("certgate", parseHandler)
+	// Before anything that answers or rewrites a request, after what shapes the log.
+	httpcaddyfile.RegisterDirectiveOrder("certgate", httpcaddyfile.Before, "redir")
+	for name, module := range map[string]func() caddyhttp.MiddlewareHandler{
+		"certgate_admin":  func() caddyhttp.MiddlewareHandler { return new(AdminHandler) },
+		"certgate_public": func() caddyhttp.MiddlewareHandler { return new(PublicHandler) },
+		"certgate_pki":    func() caddyhttp.MiddlewareHandler { return new(PKIHandler) },
+		"certgate_health": func() caddyhttp.MiddlewareHandler { return new(HealthHandler) },
+	} {
+		httpcaddyfile.RegisterHandlerDirective(name, bare(module))
+		httpcaddyfile.RegisterDirectiveOrder(name, httpcaddyfile.Before, "respond")
+	}
+}
+
+// parseApp sets up the app. Syntax, in the global options:
+//
+//	certgate {
+//		data_dir    <path>
+//		secret_file <path>
+//		public_url  <url>
+//		pki_url     <url>
+//		contact     <email> [<phone>]
+//		behavior    <name> <method> <path> [cost <units>] [upgrade websocket]
+//	}
+func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("certgate is configured twice; a second block would silently replace the first")
+	}
+	var app App
+	d.Next()
+	if d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	for d.NextBlock(0) {
+		if err := app.option(d); err != nil {
+			return nil, err
+		}
+	}
+	return httpcaddyfile.App{Name: "certgate", Value: caddyconfig.JSON(&app, nil)}, nil
+}
+
+// option reads one line of the app's block.
+func (a *App) option(d *caddyfile.Dispenser) error {
+	switch d.Val() {
+	case "data_dir":
+		return oneArg(d, &a.DataDir)
+	case "secret_file":
+		return oneArg(d, &a.SecretFile)
+	case "public_url":
+		return oneArg(d, &a.PublicURL)
+	case "pki_url":
+		return oneArg(d, &a.PKIURL)
+	case "contact":
+		return a.contact(d)
+	case "behavior":
+		return a.behavior(d)
+	}
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, public_url, pki_url, contact and behavior", d.Val())
+}
+
+// oneArg reads an option that may be given once, with one argument.
+func oneArg(d *caddyfile.Dispenser, into *string) error {
+	name := d.Val()
+	if *into != "" {
+		return d.Errf("%s is given twice", name)
+	}
+	if !d.AllArgs(into) || *into == "" {
+		return d.Errf("%s takes exactly one argument", name)
+	}
+	return nil
+}
+
+func (a *App) contact(d *caddyfile.Dispenser) error {
+	if a.Contact != nil {
+		return d.Err("contact is given twice")
+	}
+	args := d.RemainingArgs()
+	if len(args) < 1 || len(args) > 2 {
+		return d.Err("contact takes an e-mail address and, if you like, a telephone number in quotes")
+	}
+	if err := gate.CheckEmail(args[0]); err != nil {
+		return d.WrapErr(err)
+	}
+	a.Contact = &Contact{Email: args[0]}
+	if len(args) == 2 {
+		a.Contact.Phone = args[1]
+	}
+	return nil
+}
+
+func (a *App) behavior(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 3 {
+		return d.Err("behavior takes a name, a method and a path, such as: behavior fhir-query GET /fhir/* cost 1")
+	}
+	b := gate.Behavior{Name: args[0], Method: args[1], Path: args[2], Cost: 1}
+	for rest := args[3:]; len(rest) > 0; rest = rest[2:] {
+		switch {
+		case len(rest) < 2:
+			return d.Errf("behavior %s: %q needs a value", b.Name, rest[0])
+		case rest[0] == "cost":
+			cost, err := strconv.Atoi(rest[1])
+			if err != nil {
+				return d.Errf("behavior %s: cost %q must be a whole number from 1", b.Name, rest[1])
+			}
+			b.Cost = cost
+			if cost == 0 {
+				return d.Errf("behavior %s: cost 0 would make calls free; it must be at least 1", b.Name)
+			}
+		case rest[0] == "upgrade" && rest[1] == "websocket":
+			b.WebSocket = true
+		default:
+			return d.Errf("behavior %s: unknown option %q %q; allowed are cost UNITS and upgrade websocket", b.Name, rest[0], rest[1])
+		}
+	}
+	a.Behaviors = append(a.Behaviors, b)
+	if _, err := gate.Compile(a.Behaviors); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// parseHandler sets up the gate on a site. Syntax:
+//
+//	certgate [<matcher>] sandbox|preprod|production {
+//		key_header  <name>
+//		client_cert
+//	}
+func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	var handler Handler
+	h.Next()
+	args := h.RemainingArgs()
+	if len(args) != 1 {
+		return nil, h.Err("certgate takes one argument: sandbox, preprod or production")
+	}
+	var err error
+	if handler.Environment, err = gate.ParseEnvironment(args[0]); err != nil {
+		return nil, h.WrapErr(err)
+	}
+	for h.NextBlock(0) {
+		switch h.Val() {
+		case "key_header":
+			if err := oneArg(h.Dispenser, &handler.KeyHeader); err != nil {
+				return nil, err
+			}
+		case "client_cert":
+			if h.NextArg() {
+				return nil, h.ArgErr()
+			}
+			handler.ClientCert = true
+		default:
+			return nil, h.Errf("unknown option %q; allowed are key_header and client_cert", h.Val())
+		}
+	}
+	return &handler, nil
+}
+
+// bare parses a directive that takes nothing but a matcher. Syntax:
+//
+//	certgate_admin|certgate_public|certgate_pki|certgate_health [<matcher>]
+func bare(module func() caddyhttp.MiddlewareHandler) httpcaddyfile.UnmarshalHandlerFunc {
+	return func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+		h.Next()
+		name := h.Val()
+		if h.NextArg() {
+			return nil, h.Errf("%s takes no arguments", name)
+		}
+		if h.NextBlock(0) {
+			return nil, h.Errf("%s takes no block", name)
+		}
+		return module(), nil
+	}
+}

@@ -1,0 +1,218 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/gate"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+}
+
+// Handler is the gate on a site: it lets a request through only if everything that its environment asks for holds at that moment,
+// and then takes away what the client could have forged and tells the upstream who calls, in these header fields:
+//
+//	Certgate-Account, Certgate-Organization, Certgate-Device   identifiers
+//	Certgate-Behavior, Certgate-Purpose                        what is called, and why
+//	Certgate-Request-Id, X-Request-Id                          the decision's identifier
+//
+// It must come before whatever answers the request; the directive's own place in the order is right. A site without it is open.
+type Handler struct {
+	// Environment is sandbox (key only), preprod (key and certificate) or production (everything). Required. A site that serves a
+	// host in a lower environment than the host once had answers 503 until two people have allowed it.
+	Environment gate.Environment `json:"environment"`
+
+	// KeyHeader is a further header field in which the key may come, as its whole value, for clients that cannot set Authorization.
+	// Never one that other software acts on. Caddy's access log does not redact it by itself. Default: none.
+	KeyHeader string `json:"key_header,omitempty"`
+
+	// ClientCert passes the client certificate on in the Client-Cert header field (RFC 9440). Default: false.
+	ClientCert bool `json:"client_cert,omitempty"`
+
+	app      *App
+	log      *zap.Logger
+	server   *caddyhttp.Server // nil outside a server
+	stripped map[string]bool   // header names, lower case with hyphens, that never pass
+}
+
+// CaddyModule implements caddy.Module.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.certgate", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision finds the app and plants certgate's memory into the server's connections.
+func (h *Handler) Provision(ctx caddy.Context) (err error) {
+	h.log = ctx.Logger()
+	if h.app, err = configured(ctx); err != nil {
+		return err
+	}
+	if h.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); h.server != nil {
+		h.server.RegisterConnContext(plant)
+	}
+	h.KeyHeader = http.CanonicalHeaderKey(h.KeyHeader)
+	h.stripped = strippedHeaders(h.KeyHeader)
+	return nil
+}
+
+// Validate refuses what would leave the site open or broken.
+func (h *Handler) Validate() error {
+	if h.Environment == gate.NoEnvironment {
+		return errors.New("certgate needs an environment: sandbox, preprod or production")
+	}
+	return checkKeyHeader(h.KeyHeader)
+}
+
+// ServeHTTP implements caddyhttp.MiddlewareHandler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	config, err := h.app.wait(r.Context())
+	if err != nil {
+		return h.unavailable(w, r, nil)
+	}
+	req := h.request(r, config)
+	if api.IsOwn(r.URL.Path) {
+		return h.serveOwn(w, r, config, &req)
+	}
+	call, err := config.Check(&req)
+	if err != nil {
+		return h.unavailable(w, r, config)
+	}
+	defer call.Done()
+	if !call.Allowed() {
+		return h.refuse(w, r, config, call)
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	c := connectionOf(r)
+	if c != nil {
+		call.Guard(cancel, c.Conn)
+	} else {
+		call.Guard(cancel, nil)
+	}
+	pass := r.WithContext(ctx)
+	h.prepare(pass, call)
+	h.describe(r, call)
+	return next.ServeHTTP(w, pass)
+}
+
+// request translates; it decides nothing.
+func (h *Handler) request(r *http.Request, config *authority.Config) gate.Request {
+	req := gate.Request{
+		Site: config.Site(h.Environment), TLS: secure(r), Host: hostOf(r),
+		Leaf:          h.app.leafOf(r, gate.Customers, config.Authority()),
+		Authorization: r.Header["Authorization"], Purpose: r.Header["Purpose-Of-Use"],
+		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Peer: peerOf(r),
+	}
+	if h.KeyHeader != "" {
+		req.KeyHeader = r.Header[h.KeyHeader]
+	}
+	switch upgrade := r.Header["Upgrade"]; len(upgrade) {
+	case 0:
+	case 1:
+		req.Upgrade = upgrade[0]
+	default:
+		req.Upgrade = strings.Join(upgrade, ", ")
+	}
+	return req
+}
+
+// hostOf is the request's host without its port, in lower case.
+func hostOf(r *http.Request) string {
+	host := r.Host
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// peerOf is the address of the TCP peer, or what the PROXY protocol said it is; never a forwarded header. The zero address is in no
+// network.
+func peerOf(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return peer.Addr()
+}
+
+// refuse answers a refused request: with a problem, or through the site's handle_errors.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, config *authority.Config, call *authority.Call) error {
+	key, _ := call.Request.Key()
+	refusal := api.Refusal{
+		Reason: call.Reason, Detail: api.DetailOf(&call.Decision, key, h.Environment), Instance: call.ID(),
+		TypeBase: config.PublicURL(), Contact: config.Contact(),
+	}
+	config.Authority().LogRefusal(call)
+	return h.answer(w, r, refusal)
+}
+
+// unavailable answers while no decision is possible.
+func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, config *authority.Config) error {
+	refusal := api.Refusal{Reason: gate.Unavailable, Detail: api.DetailOf(&gate.Decision{}, gate.PresentedKey{}, h.Environment)}
+	if opened := h.app.authority(); opened != nil {
+		opened.Unavailable()
+		refusal.Instance = opened.DecisionID()
+	}
+	if config != nil {
+		refusal.TypeBase, refusal.Contact = config.PublicURL(), config.Contact()
+	}
+	return h.answer(w, r, refusal)
+}
+
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, refusal api.Refusal) error {
+	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if h.server == nil || h.server.Errors == nil || len(h.server.Errors.Routes) == 0 || repl == nil {
+		api.WriteRefusal(w, r.Header["Accept"], refusal)
+		return nil
+	}
+	// The site has error pages of its own. They get what the public body says and no more; the headers stay ours.
+	api.SetRefusalHeaders(w.Header(), refusal)
+	repl.Set("http.certgate.code", refusal.Reason.String())
+	repl.Set("http.certgate.detail", refusal.Detail)
+	repl.Set("http.certgate.instance", refusal.Instance)
+	return caddyhttp.HandlerError{StatusCode: api.StatusOf(refusal.Reason), Err: errors.New(refusal.Reason.String())}
+}
+
+// describe adds who called to Caddy's access log.
+func (h *Handler) describe(r *http.Request, call *authority.Call) {
+	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if !ok {
+		return
+	}
+	extra.Add(zap.String("certgate_id", call.ID()))
+	extra.Add(zap.String("certgate_device", string(call.Caller.Device.ID)))
+	extra.Add(zap.String("certgate_behavior", call.Behavior.Name))
+	extra.Add(zap.String("certgate_purpose", string(call.Purpose)))
+}
+
+// checkKeyHeader refuses header names that would break something else.
+func checkKeyHeader(name string) error {
+	switch name {
+	case "":
+		return nil
+	case "Authorization", "Connection", "Cookie", "Host", "Upgrade", "Te", "Trailer", "Transfer-Encoding", "Content-Length",
+		"Content-Type", "Accept", "Purpose-Of-Use":
+		return fmt.Errorf("key_header %s has a meaning of its own; use one such as X-API-Key", name)
+	}
+	if strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return fmt.Errorf("key_header %q: only letters, digits and hyphens are allowed (Caddy drops names with _ or .)", name)
+	}
+	return nil
+}
+
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,104 @@
+package caddymodule
+
+import (
+	"errors"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/onerecord/certgate/authority"
+)
+
+// collector turns the authority's numbers into metrics when they are asked for. They live in the authority, so a reload does not
+// reset them; each configuration has a registry of its own and so a collector. No label comes from a customer.
+type collector struct{ app *App }
+
+// registerCollector adds the collector to the configuration's registry, which `metrics` serves.
+func registerCollector(ctx caddy.Context, app *App) error {
+	err := ctx.GetMetricsRegistry().Register(&collector{app})
+	if are := (prometheus.AlreadyRegisteredError{}); errors.As(err, &are) {
+		return nil
+	}
+	return err
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("certgate_"+name, help, labels, nil)
+}
+
+var (
+	requestsDesc       = desc("requests_total", "Decisions on requests, by reason.", "reason")
+	durationDesc       = desc("decision_duration_seconds", "Time that a decision took.")
+	handshakesDesc     = desc("handshakes_refused_total", "TLS handshakes in which the client certificate was refused.", "reason")
+	inFlightDesc       = desc("calls_in_flight", "Allowed calls that have not ended.")
+	credentialsDesc    = desc("credentials", "Keys and certificates, by state.", "state")
+	certificationsDesc = desc("certifications", "Certification cases, by state.", "state")
+	accountsDesc       = desc("accounts", "Accounts, by status.", "status")
+	eventsDesc         = desc("audit_events", "Events in the audit log.")
+	readyDesc          = desc("ready", "1 if requests can be decided.")
+	jobDesc            = desc("job_last_success_seconds", "Unix time at which a job last succeeded; 0 if never.", "job")
+)
+
+// Describe implements prometheus.Collector.
+func (*collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
+		accountsDesc, eventsDesc, readyDesc, jobDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	opened := c.app.authority()
+	if opened == nil {
+		ch <- prometheus.MustNewConstMetric(readyDesc, prometheus.GaugeValue, 0)
+		return
+	}
+	s := opened.Stats()
+	counts(ch, requestsDesc, prometheus.CounterValue, s.Requests)
+	counts(ch, handshakesDesc, prometheus.CounterValue, s.HandshakesRefused)
+	counts(ch, credentialsDesc, prometheus.GaugeValue, s.Credentials)
+	counts(ch, certificationsDesc, prometheus.GaugeValue, s.Certifications)
+	counts(ch, accountsDesc, prometheus.GaugeValue, s.Accounts)
+	ch <- durations(&s)
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(inFlightDesc, float64(s.InFlight))
+	gauge(eventsDesc, float64(s.AuditEvents))
+	ready := 0.0
+	if s.Ready && c.app.config.Load() != nil {
+		ready = 1
+	}
+	gauge(readyDesc, ready)
+	for job, at := range s.JobLastSuccess {
+		seconds := 0.0
+		if !at.IsZero() {
+			seconds = float64(at.Unix())
+		}
+		gauge(jobDesc, seconds, job)
+	}
+}
+
+// counts emits one metric for each value of a closed list.
+func counts[K interface {
+	comparable
+	String() string
+}, N int | uint64](ch chan<- prometheus.Metric, d *prometheus.Desc, kind prometheus.ValueType, list map[K]N) {
+	for k, n := range list {
+		ch <- prometheus.MustNewConstMetric(d, kind, float64(n), k.String())
+	}
+}
+
+// durations makes the histogram, whose buckets are cumulative.
+func durations(s *authority.Stats) prometheus.Metric {
+	buckets := make(map[float64]uint64, len(authority.DurationBuckets))
+	var total uint64
+	for i, n := range s.Durations {
+		total += n
+		if i < len(authority.DurationBuckets) {
+			buckets[authority.DurationBuckets[i].Seconds()] = total
+		}
+	}
+	return prometheus.MustNewConstHistogram(durationDesc, total, s.DurationSum.Seconds(), buckets)
+}
