@@ -90,20 +90,29 @@ func ReadKit(r io.Reader, identities string) (Kit, error) {
 	if start, _ := in.Peek(len(armor.Header)); string(start) == armor.Header {
 		file = armor.NewReader(in)
 	}
-	body, err := age.Decrypt(file, ids...)
+	sealed, err := age.Decrypt(file, ids...)
 	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
 		return Kit{}, errors.New("none of the identities opens this recovery kit: it was written to other recipients")
 	}
 	if err != nil {
 		return Kit{}, fmt.Errorf("open the recovery kit: %w", err)
 	}
-	var k Kit
-	if err := json.NewDecoder(body).Decode(&k); err != nil {
+	body, err := io.ReadAll(sealed)
+	if err != nil {
 		return Kit{}, fmt.Errorf("read the recovery kit: %w", err)
 	}
-	// What follows must be the end: reading up to it is what checks the last part.
-	if n, err := io.Copy(io.Discard, body); err != nil || n > 1 {
-		return Kit{}, fmt.Errorf("read the recovery kit: %d bytes too many: %w", n, errors.Join(err, io.ErrUnexpectedEOF))
+	var k Kit
+	if err := json.Unmarshal(body, &k); err != nil {
+		return Kit{}, fmt.Errorf("read the recovery kit: %w", err)
 	}
 	return k, nil
+}
+
+// NewIdentity makes an identity that can open kits, and the recipient to write them to. Only a demo keeps both in one place.
+func NewIdentity() (identity, recipient string, err error) {
+	made, err := age.GenerateX25519Identity()
+	if err != nil {
+		return "", "", fmt.Errorf("make an age identity: %w", err)
+	}
+	return made.String(), made.Recipient().String(), nil
 }
