@@ -24,14 +24,8 @@ func (a *Authority) SandboxKey(by By, device gate.DeviceID) (string, *gate.Key, 
 		return "", nil, err
 	}
 	_, err = a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
-		live := 0
-		for _, k := range a.dir.Keys(d.ID) {
-			if k.State(a.now()).Live() {
-				live++
-			}
-		}
-		if live >= maxLive {
-			return gate.Event{}, gate.Errorf(gate.Conflict, "device %s has %d live keys; revoke one first", d.ID, live)
+		if err := a.hasRoom(d.ID); err != nil {
+			return gate.Event{}, err
 		}
 		certstore.Put(tx, record)
 		return gate.Event{Verb: gate.SandboxKeyIssued, Account: d.Account, Object: string(record.ID), Detail: d.Slug}, nil
@@ -44,6 +38,25 @@ func (a *Authority) SandboxKey(by By, device gate.DeviceID) (string, *gate.Key, 
 
 // maxLive is how many live keys, and how many live certificates, a device may have: enough for a change-over.
 const maxLive = 2
+
+// hasRoom refuses a further key or certificate for a device that has as many as it may have.
+func (a *Authority) hasRoom(device gate.DeviceID) error {
+	keys, certificates := 0, 0
+	for _, k := range a.dir.Keys(device) {
+		if k.State(a.now()).Live() {
+			keys++
+		}
+	}
+	for _, c := range a.dir.Certificates(device) {
+		if c.State(a.now()).Live() {
+			certificates++
+		}
+	}
+	if keys >= maxLive || certificates >= maxLive {
+		return gate.Errorf(gate.Conflict, "device %s has %d live keys and %d live certificates; %d of each are allowed, so revoke one first", device, keys, certificates, maxLive)
+	}
+	return nil
+}
 
 // RevokeKey ends a key now, on open connections too.
 func (a *Authority) RevokeKey(by By, id gate.KeyID, reason gate.RevocationReason, why string) (*gate.Key, error) {

@@ -45,6 +45,9 @@ func (a *Authority) Release(by By, device gate.DeviceID, certification gate.Cert
 			return gate.Event{}, err
 		}
 		e.Account = d.Account
+		if err := a.hasRoom(d.ID); err != nil {
+			return gate.Event{}, err
+		}
 		if err := a.releaseCase(tx, by, d, certification); err != nil {
 			return gate.Event{}, err
 		}
@@ -254,7 +257,11 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 	if err != nil {
 		return gate.Event{}, err
 	}
-	if repeat {
+	if !repeat {
+		if err := a.hasRoom(e.Device); err != nil {
+			return gate.Event{}, err
+		}
+	} else {
 		if err := a.revokeKey(tx, earlier, gate.Revocation{At: a.moment(), Reason: gate.Superseded, Why: "its answer was lost; the link was redeemed again"}); err != nil {
 			return gate.Event{}, err
 		}

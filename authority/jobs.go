@@ -28,6 +28,7 @@ func (a *Authority) table() jobs {
 		{name: "calls-in-flight", every: 5 * time.Second, run: func(now time.Time) error { a.flights.sweep(a.dir, now); return nil }},
 		{name: "behaviors", every: time.Second, run: func(time.Time) error { return a.recordBehaviors() }},
 		{name: "refusals", every: time.Minute, run: func(time.Time) error { a.sumRefusals(); return nil }},
+		{name: "links", every: time.Hour, run: func(time.Time) error { return a.blankLinks() }},
 		{name: "trust", every: time.Minute, run: func(time.Time) error { return a.syncTrust() }},
 	}
 }

@@ -1,6 +1,8 @@
 package authority
 
 import (
+	"time"
+
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
 )
@@ -40,4 +42,40 @@ func (a *Authority) Notices(account gate.AccountID, limit int) ([]*gate.Notice, 
 		all = all[:limit]
 	}
 	return all, err
+}
+
+// blankLinks removes secret links that are of no use any more: taken and used, spent, expired or replaced.
+func (a *Authority) blankLinks() error {
+	now := a.now()
+	return a.store.Bookkeep(func(tx *certstore.Tx) error {
+		for n, err := range certstore.All[gate.Notice](tx) {
+			if err != nil {
+				return err
+			}
+			if n.SealedLink == nil {
+				continue
+			}
+			if live, err := a.linkIsLive(tx, n.ID, now); err != nil || live {
+				continue // one that cannot be judged now is judged the next time
+			}
+			n.SealedLink = nil
+			certstore.Put(tx, n)
+		}
+		return nil
+	})
+}
+
+func (a *Authority) linkIsLive(tx *certstore.Tx, notice gate.NoticeID, now time.Time) (bool, error) {
+	for _, e := range a.dir.Enrollments("") {
+		if e.Notice != notice {
+			continue
+		}
+		used, err := a.keyUsed(tx, e)
+		if err != nil {
+			return false, err
+		}
+		state := e.State(used, now)
+		return state == gate.EnrollmentOpen || state == gate.EnrollmentRedeemed, nil
+	}
+	return false, nil
 }
