@@ -34,7 +34,8 @@ type state struct {
 	badges       map[gate.Fingerprint]badge
 	behaviors    *gate.BehaviorTable
 
-	lists lists
+	lists    lists
+	interned interned
 }
 
 // lists hold the records of each kind in the order of their identifiers, to be listed and searched.
@@ -120,6 +121,7 @@ func newState() state {
 		hosts:         make(map[string]*gate.Host),
 		staffNames:    make(map[string]*gate.Staff),
 		badges:        make(map[gate.Fingerprint]badge),
+		interned:      make(interned),
 	}
 }
 

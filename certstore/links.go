@@ -10,6 +10,7 @@ import (
 // put adds a record or puts it in place of the one with its identifier, and mends every link to it. Kinds that no decision needs are
 // passed over. The caller holds the lock, or is alone.
 func (s *state) put(r gate.Record) {
+	s.interned.record(r)
 	switch r := r.(type) {
 	case *gate.Account:
 		s.putAccount(r)
