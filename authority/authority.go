@@ -68,6 +68,7 @@ type Authority struct {
 	counters  Counters
 	crls      crlCache
 	refusals  refusalLog
+	refused   refusedLinks
 
 	configsMu sync.Mutex
 	configs   []*Config // guarded by configsMu; open ones, oldest first
@@ -115,7 +116,8 @@ func Open(o Options) (*Authority, error) {
 	return a, nil
 }
 
-// Close ends the jobs and closes the store. Calls that are still in flight may end later; new ones are answered unavailable.
+// Close ends the jobs and closes the store. New calls are answered unavailable. Those in flight have CloseAfter to end; then they are
+// canceled and, after CloseAfter again, their connections closed, because nobody judges them any more.
 func (a *Authority) Close() error {
 	if a.closed.Swap(true) {
 		return nil
@@ -123,6 +125,7 @@ func (a *Authority) Close() error {
 	a.cancel()
 	<-a.done
 	a.flushSightings()
+	a.flights.endSoon()
 	if err := a.store.Close(); err != nil {
 		return fmt.Errorf("close the store: %w", err)
 	}

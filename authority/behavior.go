@@ -40,11 +40,7 @@ func (a *Authority) recordBehaviors() error {
 	if c == nil {
 		return nil
 	}
-	a.configsMu.Lock()
-	done := c.recorded
-	c.recorded = true
-	a.configsMu.Unlock()
-	if done {
+	if c.recorded.Load() {
 		return nil
 	}
 	next := c.sites[gate.Production].Behaviors
@@ -66,10 +62,11 @@ func (a *Authority) recordBehaviors() error {
 		certstore.Put(tx, table)
 		return gate.Event{Verb: gate.BehaviorsChanged, Object: table.RecordID()}, nil
 	})
-	if errors.Is(err, errKnown) {
-		return nil
+	if err != nil && !errors.Is(err, errKnown) {
+		return err
 	}
-	return err
+	c.recorded.Store(true)
+	return nil
 }
 
 // mergeBehaviors is the new table, with the old entry kept where the change is blocked.

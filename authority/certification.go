@@ -94,6 +94,9 @@ func resolvedContract(tx *certstore.Tx, id gate.ContractID) (*gate.Contract, err
 
 // ScheduleInterview plans an interview; one that is planned already is moved.
 func (a *Authority) ScheduleInterview(by By, id gate.CertificationID, at time.Time, interviewer gate.StaffID) (*gate.Certification, error) {
+	if err := by.May(gate.HoldInterview); err != nil {
+		return nil, err
+	}
 	if interviewer == "" {
 		interviewer = by.Staff
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/onerecord/certgate/gate"
 )
@@ -32,7 +33,7 @@ type Config struct {
 	authority *Authority
 	settings  Settings
 	sites     map[gate.Environment]*gate.Site
-	recorded  bool // guarded by authority.configsMu: its behaviors are the table of record
+	recorded  atomic.Bool // its behaviors are the table of record
 }
 
 // Start compiles a configuration. It is refused if it drops or widens a behavior that is granted to anybody, unless staff have

@@ -3,6 +3,7 @@ package authority
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ type CRL struct {
 	NextUpdate time.Time
 	// NextSigning is when a new list is due even if nothing is revoked; caches must not keep this one longer.
 	NextSigning time.Time
-	revoked     int
+	entries     []issuer.Revoked
 }
 
 // CAByName finds a CA by the name in its paths.
@@ -63,14 +64,14 @@ func (a *Authority) CRL(ca *gate.CA) (*CRL, error) {
 	now := a.moment()
 	entries := a.revokedUnder(ca, now)
 	latest := a.crls.latest[ca.Fingerprint]
-	if latest != nil && latest.revoked == len(entries) && now.Sub(latest.ThisUpdate) < crlRefresh {
+	if latest != nil && slices.EqualFunc(latest.entries, entries, sameEntry) && now.Sub(latest.ThisUpdate) < crlRefresh {
 		return latest, nil
 	}
 	signer, err := a.open(ca)
 	if err != nil {
 		return nil, err
 	}
-	next := &CRL{ThisUpdate: now, NextUpdate: now.Add(crlLifetime), NextSigning: now.Add(crlRefresh), revoked: len(entries)}
+	next := &CRL{ThisUpdate: now, NextUpdate: now.Add(crlLifetime), NextSigning: now.Add(crlRefresh), entries: entries}
 	var previous *big.Int
 	if latest != nil {
 		previous = latest.Number
@@ -86,6 +87,8 @@ func (a *Authority) CRL(ca *gate.CA) (*CRL, error) {
 	a.crls.latest[ca.Fingerprint] = next
 	return next, nil
 }
+
+func sameEntry(a, b issuer.Revoked) bool { return a.Serial.Cmp(b.Serial) == 0 }
 
 // revokedUnder lists what was revoked under a CA. An entry stays until a list has been published after the certificate's end
 // (RFC 5280 section 3.3).

@@ -108,6 +108,38 @@ func (f *flights) judge(dir *certstore.Directory, now time.Time) (close []io.Clo
 	return close
 }
 
+// endSoon ends the calls that are left when nobody will judge them any more.
+func (f *flights) endSoon() {
+	if f.len() == 0 {
+		return
+	}
+	time.AfterFunc(CloseAfter, func() {
+		f.cancelAll()
+		time.AfterFunc(CloseAfter, f.closeAll)
+	})
+}
+
+func (f *flights) cancelAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := f.first; c != nil; c = c.next {
+		if c.cancel != nil {
+			c.cancel(fmt.Errorf("%w: certgate was stopped", ErrRevoked))
+		}
+	}
+}
+
+func (f *flights) closeAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := f.first; c != nil; c = c.next {
+		if c.closer != nil {
+			go c.closer.Close()
+			c.closer = nil
+		}
+	}
+}
+
 // judgeAgain decides on the records as they are now. The key was proven when the call began; its record is found again by handle.
 func (c *Call) judgeAgain(dir *certstore.Directory, now time.Time) gate.Reason {
 	var caller gate.Caller

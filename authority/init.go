@@ -2,20 +2,15 @@ package authority
 
 import (
 	"crypto/rand"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
-	"github.com/onerecord/certgate/issuer"
 )
 
 // Setup is what Init needs to make a data directory.
@@ -55,8 +50,8 @@ type Badge struct {
 
 // Init makes a data directory: the secret, the CAs of customers and staff with their standbys, the first pepper, the first admins,
 // the trust files and the recovery kit. It refuses to touch anything that exists. Roots are not kept: their keys go into the kit
-// alone.
-func Init(s Setup) ([]Badge, error) {
+// alone. If it fails, what it made is gone again.
+func Init(s Setup) (badges []Badge, err error) {
 	s.defaults()
 	if err := s.check(); err != nil {
 		return nil, err
@@ -69,25 +64,15 @@ func Init(s Setup) ([]Badge, error) {
 	if err := f.draw(); err != nil {
 		return nil, err
 	}
-	if err := certstore.WriteSecret(s.SecretFile, secret); err != nil {
-		return nil, err
-	}
-	store, err := certstore.New(certstore.Options{Dir: s.DataDir, Secret: secret, Random: s.Random, Zones: time.LoadLocation}, f.first)
-	if err != nil {
-		return nil, errors.Join(err, os.Remove(s.SecretFile))
-	}
-	if err := f.events(store); err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
-	if err := store.Close(); err != nil {
-		return nil, err
-	}
-	for _, audience := range []gate.Audience{gate.Customers, gate.Operators} {
-		if _, err := certstore.WriteTrust(s.DataDir, audience, f.ders(audience)); err != nil {
-			return nil, err
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.undo())
 		}
+	}()
+	if err := f.write(secret); err != nil {
+		return nil, err
 	}
-	return f.badges, certstore.WriteKit(s.KitFile, f.kit(secret), s.Recipients)
+	return f.badges, nil
 }
 
 // FoundInMemory does what Init does to a store in memory, for tests of rules: no file is written, and nothing survives.
@@ -164,214 +149,4 @@ func inside(dir, path string) bool {
 	}
 	rel, err := filepath.Rel(d, p)
 	return err != nil || filepath.IsLocal(rel)
-}
-
-// founding is everything that is drawn before the store exists.
-type founding struct {
-	setup  Setup
-	now    time.Time
-	cas    []foundedCA
-	people []*gate.Staff
-	badges []Badge
-	pepper [32]byte
-	kits   []certstore.KitKey
-}
-
-// foundedCA is an issuing CA with its key, until it has been sealed.
-type foundedCA struct {
-	record *gate.CA
-	key    []byte // PKCS #8
-	ca     *issuer.CA
-}
-
-func (f *founding) draw() error {
-	if _, err := io.ReadFull(f.setup.Random, f.pepper[:]); err != nil {
-		return fmt.Errorf("draw the pepper: %w", err)
-	}
-	for _, audience := range []gate.Audience{gate.Customers, gate.Operators} {
-		if err := f.drawCAs(audience); err != nil {
-			return err
-		}
-	}
-	for _, admin := range f.setup.Admins {
-		if err := f.drawAdmin(admin); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// drawCAs makes or imports a root, its issuing CA and, where we have the root's key, the standby.
-func (f *founding) drawCAs(audience gate.Audience) error {
-	if audience == gate.Customers && f.setup.Imported != nil {
-		in := f.setup.Imported
-		root, ca, err := issuer.Import(in.Root, in.Issuing, in.Key, f.now)
-		if err != nil {
-			return err
-		}
-		return f.add(audience, root, ca, true)
-	}
-	root, err := issuer.NewRoot("certgate "+string(audience)+" root", f.setup.Random, f.now)
-	if err != nil {
-		return err
-	}
-	if err := f.keep(string(audience)+" root", root); err != nil {
-		return err
-	}
-	for i, name := range []string{"certgate " + string(audience) + " 1", "certgate " + string(audience) + " 2"} {
-		ca, err := issuer.NewIssuing(root, name, f.setup.Random, f.now)
-		if err != nil {
-			return err
-		}
-		if err := f.add(audience, root.Certificate, ca, i == 0); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *founding) add(audience gate.Audience, root *x509.Certificate, ca *issuer.CA, issues bool) error {
-	key, err := issuer.MarshalKey(ca.Signer)
-	if err != nil {
-		return err
-	}
-	record := &gate.CA{Fingerprint: gate.FingerprintOf(ca.Certificate.Raw), Audience: audience, DER: ca.Certificate.Raw,
-		RootDER: root.Raw, NotBefore: ca.Certificate.NotBefore, NotAfter: ca.Certificate.NotAfter}
-	if issues {
-		record.IssuesFrom = &f.now
-	}
-	f.cas = append(f.cas, foundedCA{record: record, key: key, ca: ca})
-	return f.keep(ca.Certificate.Subject.CommonName, ca)
-}
-
-// keep puts a CA into the recovery kit.
-func (f *founding) keep(name string, ca *issuer.CA) error {
-	key, err := issuer.MarshalKey(ca.Signer)
-	if err != nil {
-		return err
-	}
-	f.kits = append(f.kits, certstore.KitKey{Name: name, Certificate: string(issuer.CertificatePEM(ca.Certificate.Raw)), Key: string(issuer.KeyPEM(key))})
-	return nil
-}
-
-// staffLeaf is what signing a staff certificate needs besides the names.
-type staffLeaf struct {
-	serial *big.Int
-	now    time.Time
-	random io.Reader
-}
-
-func (f *founding) drawAdmin(admin Admin) error {
-	s := &gate.Staff{ID: gate.StaffID(f.setup.NewID(gate.StaffPrefix)), Name: admin.Name, Email: admin.Email, Roles: admin.Roles,
-		CreatedAt: f.now, Bootstrap: true}
-	key, err := issuer.NewKey(f.setup.Random)
-	if err != nil {
-		return err
-	}
-	applicant, err := issuer.NewApplicantKey(key.Public())
-	if err != nil {
-		return err
-	}
-	serial, err := issuer.NewSerial(f.setup.Random)
-	if err != nil {
-		return err
-	}
-	ca := f.issuing(gate.Operators)
-	crt, err := signStaff(ca.ca, ca.record, s, applicant, staffLeaf{serial: serial, now: f.now, random: f.setup.Random})
-	if err != nil {
-		return err
-	}
-	s.Certificates = []gate.StaffCertificate{*crt}
-	f.people = append(f.people, s)
-	leaf, err := x509.ParseCertificate(crt.DER)
-	if err != nil {
-		return fmt.Errorf("read the new certificate: %w", err)
-	}
-	var drawn [18]byte
-	if _, err := io.ReadFull(f.setup.Random, drawn[:]); err != nil {
-		return fmt.Errorf("draw a password: %w", err)
-	}
-	password := base64.RawURLEncoding.EncodeToString(drawn[:])
-	p12, err := issuer.PKCS12(key, leaf, ca.ca.Certificate, password)
-	if err != nil {
-		return err
-	}
-	der, err := issuer.MarshalKey(key)
-	if err != nil {
-		return err
-	}
-	f.badges = append(f.badges, Badge{Name: s.Name, P12: p12, Password: password, Leaf: chainPEM(crt.DER, ca.record.DER), Key: issuer.KeyPEM(der)})
-	return nil
-}
-
-func (f *founding) issuing(audience gate.Audience) foundedCA {
-	for _, ca := range f.cas {
-		if ca.record.Audience == audience && ca.record.IssuesFrom != nil {
-			return ca
-		}
-	}
-	return foundedCA{}
-}
-
-// first is the store's first commit.
-func (f *founding) first(tx *certstore.Tx) (gate.Event, error) {
-	sealed, err := tx.Seal(pepperLabel(1), f.pepper[:])
-	if err != nil {
-		return gate.Event{}, err
-	}
-	certstore.Put(tx, &gate.Pepper{Version: 1, Sealed: sealed, CreatedAt: f.now})
-	return f.event(gate.StoreCreated, "store"), nil
-}
-
-func (f *founding) event(verb gate.Verb, object string) gate.Event {
-	return gate.Event{Verb: verb, Object: object, At: f.now, By: gate.Actor{Name: "bootstrap"}}
-}
-
-// events writes what was founded, one event for each CA and person.
-func (f *founding) events(store *certstore.Store) error {
-	for _, ca := range f.cas {
-		verb := gate.CACreated
-		if ca.record.Audience == gate.Customers && f.setup.Imported != nil {
-			verb = gate.CAImported
-		}
-		_, err := store.Update(func(tx *certstore.Tx) (gate.Event, error) {
-			sealed, err := tx.Seal(caLabel(ca.record.Fingerprint), ca.key)
-			if err != nil {
-				return gate.Event{}, err
-			}
-			record := *ca.record
-			record.SealedKey = sealed
-			certstore.Put(tx, &record)
-			return f.event(verb, record.RecordID()), nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	for _, s := range f.people {
-		_, err := store.Update(func(tx *certstore.Tx) (gate.Event, error) {
-			certstore.Put(tx, s)
-			e := f.event(gate.StaffConfirmed, string(s.ID))
-			e.Detail = s.Name + ", bootstrap"
-			return e, nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *founding) ders(audience gate.Audience) (ders [][]byte) {
-	for _, ca := range f.cas {
-		if ca.record.Audience == audience {
-			ders = append(ders, ca.record.DER)
-		}
-	}
-	return ders
-}
-
-func (f *founding) kit(secret [32]byte) certstore.Kit {
-	return certstore.Kit{CreatedAt: f.now, Secret: hex.EncodeToString(secret[:]), Keys: f.kits,
-		Settings: map[string]string{"data_dir": f.setup.DataDir, "secret_file": f.setup.SecretFile}}
 }

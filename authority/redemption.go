@@ -1,0 +1,255 @@
+package authority
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/issuer"
+)
+
+// Credential is what a customer receives, once: it is not stored anywhere in this form.
+type Credential struct {
+	Enrollment  *gate.Enrollment
+	Device      *gate.Device
+	Certificate *gate.Certificate
+	KeyID       gate.KeyID
+	Key         string // the production key
+	Chain       []byte // PEM: the certificate, then the issuing CA
+}
+
+// Enrollment finds a link by its token without changing anything; the error does not tell a wrong token from one that never was.
+func (a *Authority) Enrollment(token string) (*gate.Enrollment, error) {
+	e := a.dir.EnrollmentByToken(gate.FingerprintOf([]byte(token)))
+	if token == "" || len(token) > 200 || e == nil {
+		return nil, gate.Errorf(gate.NotFound, "this link is not known; check that it was copied whole, or ask for a new one")
+	}
+	return e, nil
+}
+
+// Redeem gives the holder of a link a certificate for the public key in its signing request, and a new production key. An earlier
+// key of the same link is revoked, as its answer was lost.
+func (a *Authority) Redeem(token string, csr []byte) (*Credential, error) {
+	found, err := a.Enrollment(token)
+	if err != nil {
+		return nil, err
+	}
+	applicant, err := issuer.ParseCSR(csr)
+	if err != nil {
+		return nil, gate.FieldErrorf("csr", "%s", err)
+	}
+	a.flushSightings() // a key used a moment ago makes the link dead
+	material, err := a.prepare(found.Device, applicant)
+	if err != nil {
+		return nil, err
+	}
+	out := &Credential{Key: material.key, KeyID: material.keyRecord.ID}
+	_, err = a.change(customer, func(tx *certstore.Tx) (gate.Event, error) { return a.redeem(tx, found.ID, material, out) })
+	if err != nil {
+		a.redemptionRefused(found, err)
+		return nil, err
+	}
+	return out, nil
+}
+
+// refusedLinks counts the refusals of each link that were written down. Who holds a link could otherwise fill the log with them.
+type refusedLinks struct {
+	mu   sync.Mutex
+	seen map[gate.EnrollmentID]int // guarded by mu; of links that exist
+}
+
+func (r *refusedLinks) admit(id gate.EnrollmentID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.seen == nil {
+		r.seen = make(map[gate.EnrollmentID]int)
+	}
+	r.seen[id]++
+	return r.seen[id] <= gate.EnrollmentRedemptions
+}
+
+// redemptionRefused writes an event: a link that is tried after it was used, or with another public key, may be in wrong hands. That
+// it cannot be written changes nothing for the customer, who was refused.
+func (a *Authority) redemptionRefused(e *gate.Enrollment, why error) {
+	if kind := gate.KindOf(why); kind != gate.Conflict && kind != gate.Invalid || !a.refused.admit(e.ID) {
+		return
+	}
+	_, err := a.change(customer, func(*certstore.Tx) (gate.Event, error) {
+		return gate.Event{Verb: gate.EnrollmentRefused, Account: e.Account, Object: string(e.ID), Detail: gate.Clip(why.Error(), 200)}, nil
+	})
+	if err != nil {
+		a.log.Error("a refused redemption could not be written down", zap.String("enrollment", string(e.ID)), zap.Error(err))
+	}
+}
+
+// material is what a redemption may need, made before the commit: secrets come from outside it.
+type material struct {
+	applicant   issuer.ApplicantKey
+	key         string
+	keyRecord   *gate.Key
+	certificate *gate.Certificate
+	chain       []byte
+}
+
+func (a *Authority) prepare(device gate.DeviceID, applicant issuer.ApplicantKey) (*material, error) {
+	d, err := a.dir.Device(string(device))
+	if err != nil {
+		return nil, err
+	}
+	m := &material{applicant: applicant}
+	if m.key, m.keyRecord, err = a.newKey(d); err != nil {
+		return nil, err
+	}
+	m.certificate, m.chain, err = a.newCertificate(d, applicant)
+	return m, err
+}
+
+func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, out *Credential) (gate.Event, error) {
+	e, err := certstore.Get[gate.Enrollment](tx, string(id))
+	if err != nil {
+		return gate.Event{}, err
+	}
+	used, err := a.keyUsed(tx, e)
+	if err != nil {
+		return gate.Event{}, err
+	}
+	repeat := e.Redemptions > 0
+	earlier := e.Key
+	next, err := e.Redeem(m.applicant.SPKI, used, a.now())
+	if err != nil {
+		return gate.Event{}, err
+	}
+	if err := a.publicKeyIsFree(e, m.applicant.SPKI); err != nil {
+		return gate.Event{}, err
+	}
+	device, err := certstore.Get[gate.Device](tx, string(e.Device))
+	if err != nil {
+		return gate.Event{}, err
+	}
+	if !repeat {
+		if err := a.hasRoom(e.Device); err != nil {
+			return gate.Event{}, err
+		}
+	} else {
+		if err := a.revokeKey(tx, earlier, gate.Revocation{At: a.moment(), Reason: gate.Superseded, Why: "its answer was lost; the link was redeemed again"}); err != nil {
+			return gate.Event{}, err
+		}
+		if m.certificate, err = certstore.Get[gate.Certificate](tx, string(e.Certificate)); err != nil {
+			return gate.Event{}, err
+		}
+		if m.chain, err = a.chainOf(m.certificate); err != nil {
+			return gate.Event{}, err
+		}
+	}
+	if err := a.roomFor(e.Device, repeat); err != nil {
+		return gate.Event{}, err
+	}
+	if err := a.enrollCase(tx, e.Certification); err != nil {
+		return gate.Event{}, err
+	}
+	next.Key, next.Certificate = m.keyRecord.ID, m.certificate.ID
+	certstore.Put(tx, &next)
+	certstore.Put(tx, m.keyRecord)
+	certstore.Put(tx, m.certificate)
+	out.Enrollment, out.Device, out.Certificate, out.Chain = &next, device, m.certificate, m.chain
+	return gate.Event{Verb: gate.EnrollmentWasRedeemed, Account: e.Account, Object: string(e.ID),
+		Detail: fmt.Sprintf("redemption %d, %s and %s", next.Redemptions, m.keyRecord.ID, m.certificate.ID)}, nil
+}
+
+// keyUsed reports whether the key that the link gave last has been used.
+func (a *Authority) keyUsed(tx *certstore.Tx, e *gate.Enrollment) (bool, error) {
+	if e.Key == "" {
+		return false, nil
+	}
+	k, err := certstore.Get[gate.Key](tx, string(e.Key))
+	if err != nil {
+		return false, err
+	}
+	return k.FirstUsedAt != nil, nil
+}
+
+// publicKeyIsFree refuses a public key that another device uses: a private key that is shared proves nobody's identity.
+func (a *Authority) publicKeyIsFree(e *gate.Enrollment, publicKey gate.Fingerprint) error {
+	for _, c := range a.dir.Certificates("") {
+		if c.PublicKey == publicKey && c.ID != e.Certificate {
+			return gate.FieldErrorf("csr", "this public key has been used before; make a new key pair for every credential")
+		}
+	}
+	return nil
+}
+
+// roomFor refuses a third live key or certificate of a device. A repeated redemption replaces its own.
+func (a *Authority) roomFor(device gate.DeviceID, repeat bool) error {
+	if repeat {
+		return nil
+	}
+	keys, certificates := 0, 0
+	for _, k := range a.dir.Keys(device) {
+		if k.State(a.now()).Live() {
+			keys++
+		}
+	}
+	for _, c := range a.dir.Certificates(device) {
+		if c.State(a.now()).Live() {
+			certificates++
+		}
+	}
+	if keys >= maxLive || certificates >= maxLive {
+		return gate.Errorf(gate.Conflict, "the device has %d live keys and %d live certificates, and may have %d of each; one must be revoked first", keys, certificates, maxLive)
+	}
+	return nil
+}
+
+func (a *Authority) enrollCase(tx *certstore.Tx, id gate.CertificationID) error {
+	if id == "" {
+		return nil
+	}
+	c, err := certstore.Get[gate.Certification](tx, string(id))
+	if err != nil {
+		return err
+	}
+	contract, err := resolvedContract(tx, c.Contract)
+	if err != nil {
+		return err
+	}
+	if s := c.State(contract, a.now()); s != gate.Released && s != gate.InForce {
+		return gate.Errorf(gate.Conflict, "the certification behind this link is %s; ask OneRecord", s)
+	}
+	enrolled := c.Enroll(a.moment())
+	certstore.Put(tx, &enrolled)
+	return nil
+}
+
+// Acknowledge notes that the customer has stored its credential; the link is dead then.
+func (a *Authority) Acknowledge(token string) error {
+	found, err := a.Enrollment(token)
+	if err != nil {
+		return err
+	}
+	_, err = a.change(customer, func(tx *certstore.Tx) (gate.Event, error) {
+		e, err := certstore.Get[gate.Enrollment](tx, string(found.ID))
+		if err != nil {
+			return gate.Event{}, err
+		}
+		if e.Acknowledged != nil {
+			return gate.Event{}, errKnown
+		}
+		next, err := e.Acknowledge(a.moment())
+		if err != nil {
+			return gate.Event{}, err
+		}
+		certstore.Put(tx, &next)
+		if err := blankLink(tx, e.Notice); err != nil {
+			return gate.Event{}, err
+		}
+		return gate.Event{Verb: gate.EnrollmentAcknowledged, Account: e.Account, Object: string(e.ID)}, nil
+	})
+	if errors.Is(err, errKnown) {
+		return nil
+	}
+	return err
+}
