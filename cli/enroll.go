@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/issuer"
+)
+
+// enrollment is the customer's side of a one-time link: the key pair is made here and the private key stays here.
+//
+// It may die anywhere and be run again with the same files. The private key is on disk before the link is redeemed, so a second
+// redemption asks for the same certificate; the certificate is written before the key, and the link acknowledged after both, so
+// whatever is missing is what is asked for again.
+type enrollment struct {
+	client *api.Client // of the public site
+	token  string
+
+	keyOut, certOut, secretOut string
+}
+
+func (t *tool) enrollCommand() *cobra.Command {
+	var link, ca string
+	var e enrollment
+	c := &cobra.Command{
+		Use:   "enroll --key-out FILE --cert-out FILE --secret-out FILE",
+		Short: "Takes a credential from an enrollment link (for customers)",
+		Long: `Takes a credential from the one-time link that OneRecord sent to your technical contact.
+
+The key pair is made on this machine; only a signing request is sent. Three files are written, readable by you alone and never
+over a file that exists: the private key, the certificate with its chain, and the key to send as Authorization: Bearer.
+If it is interrupted, run it again with the same files.
+
+The link is a secret, so it is read from a file or from standard input.`,
+		Example: `  certgate enroll --link-file link.txt --key-out client.key --cert-out client.crt --secret-out key.txt`,
+	}
+	f := c.Flags()
+	f.StringVar(&link, "link-file", "-", "file that holds the link; - is standard input")
+	f.StringVar(&e.keyOut, "key-out", "", "file for the private key; one that exists is used")
+	f.StringVar(&e.certOut, "cert-out", "", "file for the certificate and its chain, in PEM")
+	f.StringVar(&e.secretOut, "secret-out", "", "file for the key that is sent as Authorization: Bearer")
+	f.StringVar(&ca, "ca", "", "PEM file with the CA of the server's certificate (default: the system's)")
+	return require(t.leaf(c, func(cmd *cobra.Command, _ []string) error {
+		text, err := readInput(cmd, link)
+		if err != nil {
+			return fmt.Errorf("read the link: %w", err)
+		}
+		base, token, err := parseLink(strings.TrimSpace(string(text)))
+		if err != nil {
+			return err
+		}
+		h, err := (&profile{CA: ca}).client()
+		if err != nil {
+			return err
+		}
+		e.client, e.token = &api.Client{Base: base, HTTP: h}, token
+		if err := e.run(cmd.Context()); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "private key  %s\ncertificate  %s\nkey          %s\n", e.keyOut, e.certOut, e.secretOut)
+		printNext(cmd.ErrOrStderr(), fmt.Sprintf(`curl --cert %s --key %s -H "Authorization: Bearer $(cat %s)" https://API/...`, e.certOut, e.keyOut, e.secretOut))
+		return nil
+	}), "key-out", "cert-out", "secret-out")
+}
+
+// readInput reads a small file, or standard input for "-".
+func readInput(cmd *cobra.Command, name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxInput))
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxInput))
+}
+
+// maxInput bounds what is read from a file or standard input: the API takes a mebibyte.
+const maxInput = 1 << 20
+
+// parseLink splits an enrollment link. The token is a secret and stays out of errors.
+func parseLink(link string) (base, token string, err error) {
+	before, token, found := strings.Cut(link, "#")
+	base, isEnroll := strings.CutSuffix(before, "/enroll")
+	u, err := url.Parse(base)
+	if !found || token == "" || !isEnroll || err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" {
+		return "", "", usagef("the link must be of the form https://connect.example.com/enroll#TOKEN, whole and alone")
+	}
+	return base, token, nil
+}
+
+// run takes the credential.
+func (e *enrollment) run(ctx context.Context) error {
+	key, err := e.privateKey()
+	if err != nil {
+		return err
+	}
+	if !exists(e.secretOut) {
+		if err := e.redeem(ctx, key); err != nil {
+			return err
+		}
+	}
+	if err := e.client.Acknowledge(ctx, e.token); err != nil {
+		return fmt.Errorf("the credential is stored, but that could not be acknowledged; run this again: %w", err)
+	}
+	return nil
+}
+
+// privateKey reads the private key or makes one. Without it no other file may be there: it would belong to another credential.
+func (e *enrollment) privateKey() (crypto.Signer, error) {
+	if exists(e.keyOut) {
+		if exists(e.secretOut) && !exists(e.certOut) {
+			return nil, fmt.Errorf("%s exists, but %s does not: they are not of one enrollment; choose other files", e.secretOut, e.certOut)
+		}
+		return readKey(e.keyOut)
+	}
+	for _, f := range []string{e.certOut, e.secretOut} {
+		if exists(f) {
+			return nil, fmt.Errorf("%s exists and is never written over; choose another file", f)
+		}
+	}
+	key, err := issuer.NewKey(authority.Randomness())
+	if err != nil {
+		return nil, err
+	}
+	der, err := issuer.MarshalKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return key, createFile(e.keyOut, issuer.KeyPEM(der))
+}
+
+func readKey(path string) (crypto.Signer, error) {
+	if err := checkPrivate(path); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the private key: %w", err)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return nil, fmt.Errorf("%s holds no private key in PEM (PKCS #8)", path)
+	}
+	key, err := issuer.ParseKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return key, nil
+}
+
+func (e *enrollment) redeem(ctx context.Context, key crypto.Signer) error {
+	csr, err := x509.CreateCertificateRequest(authority.Randomness(), &x509.CertificateRequest{Subject: pkix.Name{CommonName: "certgate"}}, key)
+	if err != nil {
+		return fmt.Errorf("make the signing request: %w", err)
+	}
+	got, err := e.client.Redeem(ctx, e.token, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})))
+	if err != nil {
+		return err
+	}
+	if err := fits([]byte(got.CertificateChain), key); err != nil {
+		return err
+	}
+	if exists(e.certOut) {
+		if old, err := os.ReadFile(e.certOut); err != nil || !bytes.Equal(old, []byte(got.CertificateChain)) {
+			return fmt.Errorf("%s exists and is another certificate; choose another file", e.certOut)
+		}
+	} else if err := createFile(e.certOut, []byte(got.CertificateChain)); err != nil {
+		return err
+	}
+	return createFile(e.secretOut, []byte(got.Key+"\n"))
+}
+
+// fits reports whether the certificate is for our key: what does not fit is of no use, and somebody is between us and the server.
+func fits(chain []byte, key crypto.Signer) error {
+	certs, err := issuer.ParseCertificatesPEM(chain)
+	if err != nil {
+		return fmt.Errorf("read the certificate: %w", err)
+	}
+	public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
+	if !ok || !public.Equal(certs[0].PublicKey) {
+		return gate.Errorf(gate.Internal, "the server sent a certificate for another key; nothing was stored")
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// createFile makes a file that did not exist, for its owner alone, whole or not at all, and sees that it is on disk.
+func createFile(path string, content []byte) (err error) {
+	if exists(path) {
+		return fmt.Errorf("%s exists and is never written over; choose another file", path)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".certgate-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+

@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/authority"
+)
+
+// client speaks to the server of the profile.
+func (t *tool) client() (*api.Client, error) {
+	p, err := t.profile()
+	if err != nil {
+		return nil, err
+	}
+	h, err := p.client()
+	if err != nil {
+		return nil, err
+	}
+	return &api.Client{Base: strings.TrimSuffix(p.AdminURL, "/"), HTTP: h}, nil
+}
+
+// pathTo puts references into a path of the API, which takes a slug path as one segment.
+func pathTo(format string, refs ...string) string {
+	escaped := make([]any, len(refs))
+	for i, r := range refs {
+		escaped[i] = url.PathEscape(r)
+	}
+	return fmt.Sprintf(format, escaped...)
+}
+
+// listing is a command that lists.
+type listing struct {
+	path    string
+	query   url.Values
+	limit   int // at most so many; 0: all
+	columns []column
+}
+
+// pageSize is how many items are asked for at a time, the most that the API gives.
+const pageSize = 1000
+
+// list shows all pages of a list as one.
+func (t *tool) list(cmd *cobra.Command, l listing) error {
+	c, err := t.client()
+	if err != nil {
+		return err
+	}
+	var items []json.RawMessage
+	q := url.Values{}
+	for name, values := range l.query {
+		if values[0] != "" {
+			q[name] = values
+		}
+	}
+	for {
+		size := pageSize
+		if l.limit > 0 {
+			size = min(size, l.limit-len(items))
+		}
+		q.Set("limit", strconv.Itoa(size))
+		var page api.Page[json.RawMessage]
+		body, err := c.Get(cmd.Context(), l.path+"?"+q.Encode())
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(body, &page); err != nil {
+			return fmt.Errorf("read the answer: %w", err)
+		}
+		items = append(items, page.Items...)
+		if page.Next == "" || l.limit > 0 && len(items) >= l.limit {
+			break
+		}
+		q.Set("after", page.Next)
+	}
+	if t.flags.json {
+		return printJSON(cmd.OutOrStdout(), map[string]any{"items": append([]json.RawMessage{}, items...)})
+	}
+	return printTable(cmd.OutOrStdout(), l.columns, items)
+}
+
+// show shows one object.
+func (t *tool) show(cmd *cobra.Command, path string) error {
+	c, err := t.client()
+	if err != nil {
+		return err
+	}
+	body, err := c.Get(cmd.Context(), path)
+	if err != nil {
+		return err
+	}
+	if t.flags.json {
+		return printJSON(cmd.OutOrStdout(), body)
+	}
+	return printDetail(cmd.OutOrStdout(), body)
+}
+
+// change is a command that changes something: one POST.
+type change struct {
+	path string
+	body any // nil: none
+	// done says to people what was done, from the answer.
+	done func(o object) string
+	// next says what to do now; empty lines are left out.
+	next func(o object) []string
+	// bare prints this member of the answer alone, unless --json is given: a secret for a pipe.
+	bare string
+}
+
+// changes adds the flags of every command that changes something.
+func (t *tool) changes(c *cobra.Command) *cobra.Command {
+	f := c.Flags()
+	f.BoolVar(&t.flags.dryRun, "dry-run", false, "print what would be sent and send nothing")
+	f.StringVar(&t.flags.key, "idempotency-key", "", "carry this change out once, however often it is sent with this key (default: a random one)")
+	return c
+}
+
+// compares adds --if-match to a command that changes what exists.
+func (t *tool) compares(c *cobra.Command) *cobra.Command {
+	t.changes(c).Flags().StringVar(&t.flags.match, "if-match", "", "change only if the object's ETag is still this one")
+	return c
+}
+
+// send carries a change out, or says what would be sent.
+func (t *tool) send(cmd *cobra.Command, ch change) error {
+	if t.flags.dryRun {
+		return t.dryRun(cmd, ch)
+	}
+	c, err := t.client()
+	if err != nil {
+		return err
+	}
+	key := t.flags.key
+	if key == "" {
+		if key, err = drawKey(); err != nil {
+			return err
+		}
+	}
+	options := []api.Option{api.Idempotent(key)}
+	if t.flags.match != "" {
+		options = append(options, api.IfMatch(t.flags.match))
+	}
+	body, err := c.Post(cmd.Context(), ch.path, ch.body, options...)
+	switch {
+	case err == nil:
+		return t.report(cmd, ch, body)
+	case exitCode(err) == exitUnreachable:
+		return fmt.Errorf("%w\nit may have been carried out all the same; to repeat it safely add: --idempotency-key %s", err, key)
+	}
+	return err
+}
+
+// dryRun prints what send would send.
+func (t *tool) dryRun(cmd *cobra.Command, ch change) error {
+	out := cmd.OutOrStdout()
+	fmt.Fprintf(out, "POST %s\n", ch.path)
+	if t.flags.match != "" {
+		fmt.Fprintf(out, "If-Match: %s\n", t.flags.match)
+	}
+	if t.flags.key != "" {
+		fmt.Fprintf(out, "Idempotency-Key: %s\n", t.flags.key)
+	}
+	if ch.body != nil {
+		if err := printJSON(out, ch.body); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "nothing was sent (--dry-run)")
+	return nil
+}
+
+// report shows the answer to a change.
+func (t *tool) report(cmd *cobra.Command, ch change, body json.RawMessage) error {
+	var o object
+	if err := json.Unmarshal(body, &o); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	out := cmd.OutOrStdout()
+	switch {
+	case t.flags.json:
+		if err := printJSON(out, body); err != nil {
+			return err
+		}
+	case ch.bare != "":
+		fmt.Fprintln(cmd.ErrOrStderr(), ch.done(o))
+		fmt.Fprintln(out, o.text(ch.bare))
+	default:
+		fmt.Fprintln(out, ch.done(o))
+	}
+	if ch.next != nil {
+		printNext(cmd.ErrOrStderr(), ch.next(o)...)
+	}
+	return nil
+}
+
+// printNext suggests what to do now, where it does not disturb a pipe.
+func printNext(w io.Writer, lines ...string) {
+	for _, line := range lines {
+		if line != "" {
+			fmt.Fprintf(w, "next: %s\n", line)
+		}
+	}
+}
+
+// printJSON prints for people and programs alike: indented, with the members in the order in which they came.
+func printJSON(w io.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, text, "", "  "); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	fmt.Fprintln(w, out.String())
+	return nil
+}
+
+// drawKey draws an idempotency key: 128 bits never meet another one's.
+func drawKey() (string, error) {
+	var raw [16]byte
+	if _, err := io.ReadFull(authority.Randomness(), raw[:]); err != nil {
+		return "", fmt.Errorf("draw an idempotency key: %w", err)
+	}
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:])), nil
+}
