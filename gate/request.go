@@ -90,12 +90,14 @@ func queryHasKey(query string) bool {
 	if query == "" {
 		return false
 	}
-	for rest := query; rest != ""; {
-		var pair string
-		pair, rest, _ = strings.Cut(rest, "&")
-		if name, _, _ := strings.Cut(pair, "="); strings.EqualFold(unescaped(name), "access_token") {
+	for start, i := 0, 0; i <= len(query); i++ {
+		if i < len(query) && query[i] != '&' && query[i] != ';' { // some servers still split at semicolons
+			continue
+		}
+		if name, _, _ := strings.Cut(query[start:i], "="); strings.EqualFold(unescaped(name), "access_token") {
 			return true
 		}
+		start = i + 1
 	}
 	return ContainsKey(unescaped(query))
 }
