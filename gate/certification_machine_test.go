@@ -1,0 +1,208 @@
+package gate_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+// caseMachine drives one certification through random transitions by random staff.
+type caseMachine struct {
+	c         gate.Certification
+	contract  *gate.Contract
+	now       time.Time
+	n         int // interviews so far
+	recertify *time.Time
+}
+
+// step makes one transition and checks what holds for all of them: on an error the value comes back as it was, and what was handed in is
+// never changed.
+func (m *caseMachine) step(rt *rapid.T, what string, move func(c gate.Certification) (gate.Certification, error)) bool {
+	before := copyOf(&m.c)
+	next, err := move(m.c)
+	if diff := cmp.Diff(before, &m.c); diff != "" {
+		rt.Fatalf("%s changed the value that it was given (-before +after):\n%s", what, diff)
+	}
+	if err != nil {
+		if diff := cmp.Diff(before, &next); diff != "" {
+			rt.Fatalf("%s was refused (%v) and changed the value (-before +after):\n%s", what, err, diff)
+		}
+		if gate.KindOf(err) == gate.Internal {
+			rt.Fatalf("%s: an error without a kind: %v", what, err)
+		}
+		return false
+	}
+	m.c = next
+	return true
+}
+
+// copyOf shares nothing with c.
+func copyOf(c *gate.Certification) *gate.Certification {
+	out := *c
+	out.Devices = append([]gate.DeviceID(nil), c.Devices...)
+	out.Interviews = append([]gate.Interview(nil), c.Interviews...)
+	for i, v := range out.Interviews {
+		if v.Held != nil {
+			held := *v.Held
+			held.Attendees = append([]gate.Attendee(nil), held.Attendees...)
+			held.Answers = append([]gate.Answer(nil), held.Answers...)
+			out.Interviews[i].Held = &held
+		}
+	}
+	out.Findings = append([]gate.Finding(nil), c.Findings...)
+	for i, f := range out.Findings {
+		out.Findings[i].Closed = copied(f.Closed)
+	}
+	out.Approved, out.Rejected, out.Withdrawn, out.Released = copied(c.Approved), copied(c.Rejected), copied(c.Withdrawn), copied(c.Released)
+	out.EnrolledAt, out.RecertifyBy, out.Revoked = copied(c.EnrolledAt), copied(c.RecertifyBy), copied(c.Revoked)
+	return &out
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
+
+func (m *caseMachine) act(rt *rapid.T) gate.Act {
+	return gate.Act{
+		By:  rapid.SampledFrom([]gate.StaffID{"stf_ben", "stf_cho", "stf_eve"}).Draw(rt, "who"),
+		At:  m.now,
+		Why: rapid.SampledFrom([]string{"a reason", ""}).Draw(rt, "why"),
+	}
+}
+
+func (m *caseMachine) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"": m.check,
+		"wait": func(rt *rapid.T) {
+			m.now = m.now.Add(time.Duration(rapid.IntRange(0, 90*24).Draw(rt, "hours")) * time.Hour)
+		},
+		"schedule": func(rt *rapid.T) {
+			m.n++
+			id := gate.InterviewID("int_" + string(rune('0'+m.n%10)))
+			at := m.now.Add(time.Duration(rapid.IntRange(-1, 48).Draw(rt, "hours")) * time.Hour)
+			m.step(rt, "schedule", func(c gate.Certification) (gate.Certification, error) { return c.Schedule(id, at, m.act(rt).By, m.now) })
+		},
+		"hold": func(rt *rapid.T) {
+			id := gate.InterviewID("int_" + string(rune('0'+rapid.IntRange(max(0, m.n-1), m.n).Draw(rt, "interview")%10)))
+			record := transcript(m.act(rt).By)
+			record.At = m.now
+			record.DemoShown = rapid.Bool().Draw(rt, "demo")
+			record.Attendees[0].Consented = rapid.IntRange(0, 3).Draw(rt, "consent") > 0
+			findings := rapid.SliceOfN(rapid.SampledFrom([]string{"keys are mailed", ""}), 0, 2).Draw(rt, "findings")
+			m.step(rt, "hold", func(c gate.Certification) (gate.Certification, error) { return c.Hold(id, record, findings) })
+		},
+		"close": func(rt *rapid.T) {
+			n := rapid.IntRange(-1, len(m.c.Findings)).Draw(rt, "finding")
+			m.step(rt, "close", func(c gate.Certification) (gate.Certification, error) { return c.CloseFinding(n, m.act(rt)) })
+		},
+		"approve": m.approve,
+		"reject": func(rt *rapid.T) {
+			m.step(rt, "reject", func(c gate.Certification) (gate.Certification, error) { return c.Reject(m.act(rt)) })
+		},
+		"withdraw": func(rt *rapid.T) {
+			if rapid.IntRange(0, 3).Draw(rt, "really") > 0 {
+				return // or few cases would get far
+			}
+			m.step(rt, "withdraw", func(c gate.Certification) (gate.Certification, error) { return c.Withdraw(m.act(rt)) })
+		},
+		"release": func(rt *rapid.T) {
+			act := m.act(rt)
+			if m.step(rt, "release", func(c gate.Certification) (gate.Certification, error) { return c.Release(m.contract, act) }) && act.By == m.c.Approved.By {
+				rt.Fatalf("%s approved and released", act.By)
+			}
+		},
+		"enroll": func(rt *rapid.T) {
+			m.step(rt, "enroll", func(c gate.Certification) (gate.Certification, error) { return c.Enroll(m.now), nil })
+		},
+		"recertify": func(rt *rapid.T) {
+			due := m.now.Add(time.Duration(rapid.IntRange(-1, 60*24).Draw(rt, "hours")) * time.Hour)
+			m.step(rt, "recertify", func(c gate.Certification) (gate.Certification, error) { return c.Recertify(due, m.act(rt)) })
+			if m.recertify != nil && m.c.RecertifyBy.After(*m.recertify) {
+				rt.Fatalf("recertification was due by %s and is now by %s", m.recertify, m.c.RecertifyBy)
+			}
+			m.recertify = m.c.RecertifyBy
+		},
+		"revoke": func(rt *rapid.T) {
+			m.step(rt, "revoke", func(c gate.Certification) (gate.Certification, error) { return c.Revoke(m.act(rt)) })
+		},
+	}
+}
+
+func (m *caseMachine) approve(rt *rapid.T) {
+	act := m.act(rt)
+	missing := m.c.Missing(m.contract, m.now)
+	if !m.step(rt, "approve", func(c gate.Certification) (gate.Certification, error) { return c.Approve(m.contract, act) }) {
+		return
+	}
+	if len(missing) > 0 {
+		rt.Fatalf("approved although this is missing: %q", missing)
+	}
+	for _, v := range m.c.Interviews {
+		if v.Held != nil && (v.Interviewer == act.By || v.Held.By == act.By) {
+			rt.Fatalf("%s interviewed in %s and approved", act.By, v.ID)
+		}
+	}
+}
+
+// check holds in every state.
+func (m *caseMachine) check(rt *rapid.T) {
+	c := &m.c
+	state := c.State(m.contract, m.now)
+	if state == gate.InForce && (c.Approved == nil || c.Released == nil || c.EnrolledAt == nil || m.contract.State(m.now) == gate.ContractEnded ||
+		c.Revoked != nil || c.Rejected != nil || c.Withdrawn != nil || c.RecertifyBy != nil && !m.now.Before(*c.RecertifyBy)) {
+		rt.Fatalf("in force at %s: %+v", m.now, c)
+	}
+	if got := c.State(nil, m.now); got == gate.InForce || got == gate.Approved || got == gate.Released {
+		rt.Fatalf("%s without a contract", got)
+	}
+	if c.Approved != nil && c.Released != nil && c.Approved.By == c.Released.By {
+		rt.Fatalf("%s approved and released", c.Approved.By)
+	}
+	decisions := 0
+	for _, d := range []*gate.Act{c.Approved, c.Rejected, c.Withdrawn} {
+		if d != nil {
+			decisions++
+		}
+	}
+	if decisions > 1 {
+		rt.Fatalf("decided %d times: %+v", decisions, c)
+	}
+	planned := 0
+	for _, v := range c.Interviews {
+		if v.Held == nil && !v.Canceled {
+			planned++
+		}
+	}
+	if planned > 1 {
+		rt.Fatalf("%d interviews are planned at once", planned)
+	}
+}
+
+func TestNoCaseComesIntoForceByAShortcut(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m := &caseMachine{contract: signed(rt), now: noon}
+		m.contract.Last = "2027-06-30"
+		if err := m.contract.Resolve(time.LoadLocation); err != nil {
+			rt.Fatal(err)
+		}
+		// Cases begin at different places, or few would get far.
+		switch rapid.IntRange(0, 3).Draw(rt, "begin") {
+		case 0:
+			m.c = gate.Certification{ID: "cas_1", Account: "acc_1", Contract: "con_1", Devices: []gate.DeviceID{"dev_1"}}
+		case 1, 2:
+			m.c, m.n = interviewed(), 1
+		case 3:
+			m.c, m.n = interviewed(), 1
+			m.c.Approved = &gate.Act{By: "stf_cho", At: noon}
+		}
+		rt.Repeat(m.actions())
+	})
+}
