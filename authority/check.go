@@ -54,7 +54,7 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 	call.authority, call.Request = a, *r
 	call.id = a.decisions.next(now)
 
-	key, _ := r.Key()
+	key, _ := call.Request.Present()
 	call.probe = certstore.Probe{Handle: key.Handle, Host: r.Host}
 	if r.Leaf != nil {
 		call.probe.Leaf, call.probe.Anchor = r.Leaf.Fingerprint, r.Leaf.Anchor
