@@ -46,14 +46,12 @@ type Pepper struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Mark remembers the answer to a write that carried an Idempotency-Key, without any secret that was in it. It is bookkeeping, not
-// a change of state.
+// Mark remembers a write that carried an Idempotency-Key: what it was and which record it made or changed. The answer is rendered
+// anew from that record, so a secret that the first answer held is not remembered.
 type Mark struct {
-	ID     string      `json:"id"`   // actor and key
-	Hash   Fingerprint `json:"hash"` // of method, path and body: the same key with another request is an error
-	Status int         `json:"status"`
-	Body   []byte      `json:"body,omitempty"`
-	ETag   string      `json:"etag,omitempty"`
+	ID     string      `json:"id"`     // actor and key
+	Hash   Fingerprint `json:"hash"`   // of method, path and body: the same key with another request is an error
+	Object string      `json:"object"` // identifier of the record that the answer shows
 	At     time.Time   `json:"at"`
 }
 
