@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 	"strconv"
 
 	"github.com/onerecord/certgate/gate"
@@ -285,6 +286,17 @@ func (c *Client) ConfirmLowering(ctx context.Context, name string, o ...Option) 
 // CAs lists the issuing certificate authorities.
 func (c *Client) CAs(ctx context.Context, q Query) (*Page[CA], error) {
 	return clientGet[Page[CA]](ctx, c, "/v1/ca"+q.encode(), nil)
+}
+
+// Explain says what would be decided about a call.
+func (c *Client) Explain(ctx context.Context, in Call) (*Explanation, error) {
+	q := make(url.Values)
+	for name, value := range map[string]string{"device": in.Device, "method": in.Method, "path": in.Path, "purpose": in.Purpose, "address": in.Address} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return clientGet[Explanation](ctx, c, "/v1/explain?"+q.Encode(), nil)
 }
 
 // Redeem takes the credential that an enrollment link offers, from the public site. The token is what stands after # in the link; csr is

@@ -80,6 +80,7 @@ func routes() []route {
 		post("/v1/hosts/{host}/lowering", write(writing{compares: true, show: (*exchange).showHost}, proposeLowering)),
 		post("/v1/hosts/{host}/lowering/confirmation", write(writing{compares: true, show: (*exchange).showHost}, confirmLowering)),
 		get("/v1/ca", cas.list),
+		get("/v1/explain", read(explainCall, "device", "method", "path", "purpose", "address")),
 	}
 }
 

@@ -216,10 +216,10 @@ func (x *exchange) json(status int, v any) error {
 	return nil
 }
 
-// read is the handler of one object.
-func read(find func(x *exchange) (*shown, error)) endpoint {
+// read is the handler of one object, which may take parameters in the query.
+func read(find func(x *exchange) (*shown, error), parameters ...string) endpoint {
 	return func(x *exchange) error {
-		if _, err := x.query(); err != nil {
+		if _, err := x.query(parameters...); err != nil {
 			return err
 		}
 		found, err := find(x)
