@@ -259,7 +259,12 @@ func (l *loader) replay(h head) (audit.Tree, error) {
 			return audit.Tree{}, err
 		}
 	}
-	return log.Finish(h.Events, audit.Hash(h.Root))
+	tree, err := log.Finish(h.Events, audit.Hash(h.Root))
+	if err == nil && hashes.Valid() {
+		index, _ := number(hashPrefix, hashes.Item().Key())
+		return audit.Tree{}, fmt.Errorf("stored hash %d belongs to no event", index)
+	}
+	return tree, err
 }
 
 // take reads the stored hashes from index first up to but not including end, as many of them as are there.
