@@ -88,7 +88,7 @@ func (x *exchange) once(by authority.By, do func() (string, error)) (string, err
 		}
 	}
 	object, err := do()
-	if done, ok := errors.AsType[*authority.ErrDone](err); ok {
+	if done, ok := errors.AsType[*authority.DoneError](err); ok {
 		x.w.Header().Set("Idempotency-Replayed", "true")
 		return done.Object, nil
 	}

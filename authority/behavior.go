@@ -118,7 +118,7 @@ func (a *Authority) ProposeLowering(by By, host string, to gate.Environment, why
 	if err := errors.Join(by.May(gate.ManageSite), gate.CheckReason(why)); err != nil {
 		return nil, err
 	}
-	return a.changeHost(by, host, why, gate.HostLoweringProposed, func(h *gate.Host) error {
+	return a.changeHost(by, gate.Event{Verb: gate.HostLoweringProposed, Object: host, Why: why}, func(h *gate.Host) error {
 		if to == gate.NoEnvironment || to >= h.Strictest {
 			return gate.FieldErrorf("to", "must be lower than %s, which %s has served", h.Strictest, h.Name)
 		}
@@ -132,7 +132,7 @@ func (a *Authority) ConfirmLowering(by By, host string) (*gate.Host, error) {
 	if err := by.May(gate.ManageSite); err != nil {
 		return nil, err
 	}
-	return a.changeHost(by, host, "", gate.HostLoweringConfirmed, func(h *gate.Host) error {
+	return a.changeHost(by, gate.Event{Verb: gate.HostLoweringConfirmed, Object: host}, func(h *gate.Host) error {
 		switch {
 		case h.Lowering == nil || h.Lowering.ConfirmedBy != "":
 			return gate.Errorf(gate.Conflict, "there is nothing to confirm for %s", h.Name)
@@ -146,17 +146,17 @@ func (a *Authority) ConfirmLowering(by By, host string) (*gate.Host, error) {
 	})
 }
 
-func (a *Authority) changeHost(by By, host, why string, verb gate.Verb, f func(*gate.Host) error) (*gate.Host, error) {
+func (a *Authority) changeHost(by By, event gate.Event, f func(*gate.Host) error) (*gate.Host, error) {
 	var h *gate.Host
-	_, err := a.change(by, func(tx *certstore.Tx) (event gate.Event, err error) {
-		if h, err = load[gate.Host](tx, by, host); err != nil {
+	_, err := a.change(by, func(tx *certstore.Tx) (_ gate.Event, err error) {
+		if h, err = load[gate.Host](tx, by, event.Object); err != nil {
 			return event, err
 		}
 		if err := f(h); err != nil {
 			return event, err
 		}
 		certstore.Put(tx, h)
-		return gate.Event{Verb: verb, Object: h.Name, Why: why}, nil
+		return event, nil
 	})
 	return h, err
 }

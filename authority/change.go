@@ -22,11 +22,11 @@ type Once struct {
 	Hash gate.Fingerprint
 }
 
-// ErrDone says that a write with the same Idempotency-Key was carried out before; Object names the record that its answer shows.
-type ErrDone struct{ Object string }
+// DoneError says that a write with the same Idempotency-Key was carried out before; Object names the record that its answer shows.
+type DoneError struct{ Object string }
 
 // Error implements error.
-func (e *ErrDone) Error() string {
+func (e *DoneError) Error() string {
 	return "this request was carried out before; its result is " + e.Object
 }
 
@@ -65,7 +65,7 @@ func (by By) first(tx *certstore.Tx) error {
 	case mark.Hash != by.Once.Hash:
 		return gate.FieldErrorf("Idempotency-Key", "was used before with another request; use a new key for a new request")
 	}
-	return &ErrDone{Object: mark.Object}
+	return &DoneError{Object: mark.Object}
 }
 
 // load reads the record that a change is about and checks that it is still what the actor saw.

@@ -50,7 +50,7 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 		return nil, ErrUnavailable
 	}
 	now := a.now()
-	call := calls.Get().(*Call)
+	call := calls.Get().(*Call) //nolint:errcheck,forcetypeassert // the pool makes nothing else
 	call.authority, call.Request = a, *r
 	call.id = a.decisions.next(now)
 

@@ -88,9 +88,9 @@ func (c *Config) PublicURL() string { return strings.TrimSuffix(c.settings.Publi
 func (a *Authority) current() *Config {
 	a.configsMu.Lock()
 	defer a.configsMu.Unlock()
-	for i := len(a.configs) - 1; i >= 0; i-- {
-		if active := a.configs[i].settings.Active; active == nil || active() {
-			return a.configs[i]
+	for _, c := range slices.Backward(a.configs) {
+		if active := c.settings.Active; active == nil || active() {
+			return c
 		}
 	}
 	return nil

@@ -75,7 +75,7 @@ func (a *Authority) RevokeKey(by By, id gate.KeyID, reason gate.RevocationReason
 		if out, err = certstore.Get[gate.Key](tx, string(id)); err != nil {
 			return gate.Event{}, err
 		}
-		return a.revoked(tx, out.Account, string(id), reason, why)
+		return a.revoked(tx, gate.Event{Account: out.Account, Object: string(id), Why: why, Detail: reason.String()})
 	})
 	return out, err
 }
@@ -95,7 +95,7 @@ func (a *Authority) RevokeCertificate(by By, id gate.CertificateID, reason gate.
 			return gate.Event{}, err
 		}
 		certstore.Put(tx, &out)
-		return a.revoked(tx, out.Account, string(id), reason, why)
+		return a.revoked(tx, gate.Event{Account: out.Account, Object: string(id), Why: why, Detail: reason.String()})
 	})
 	return &out, err
 }
@@ -113,9 +113,10 @@ func (a *Authority) revokeKey(tx *certstore.Tx, id gate.KeyID, r gate.Revocation
 	return nil
 }
 
-// revoked tells the customer and makes the event.
-func (a *Authority) revoked(tx *certstore.Tx, account gate.AccountID, id string, reason gate.RevocationReason, why string) (gate.Event, error) {
-	_, err := a.notify(tx, account, gate.CredentialNotice, message{"A credential was revoked",
-		id + " was revoked and is refused from now on (" + reason.String() + ").\nReason: " + why})
-	return gate.Event{Verb: gate.CredentialRevoked, Account: account, Object: id, Why: why, Detail: reason.String()}, err
+// revoked tells the customer, and returns the event.
+func (a *Authority) revoked(tx *certstore.Tx, event gate.Event) (gate.Event, error) {
+	_, err := a.notify(tx, event.Account, gate.CredentialNotice, message{"A credential was revoked",
+		event.Object + " was revoked and is refused from now on (" + event.Detail + ").\nReason: " + event.Why})
+	event.Verb = gate.CredentialRevoked
+	return event, err
 }

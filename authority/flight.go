@@ -83,17 +83,17 @@ func (f *flights) len() int {
 // canceled and did not end.
 func (f *flights) sweep(dir *certstore.Directory, now time.Time) {
 	for _, closer := range f.judge(dir, now) {
-		go closer.Close() // closing a TLS connection may wait for its peer; nobody waits for that
+		go closer.Close() //nolint:errcheck // closing a TLS connection may wait for its peer, and nobody waits for that
 	}
 }
 
-func (f *flights) judge(dir *certstore.Directory, now time.Time) (close []io.Closer) {
+func (f *flights) judge(dir *certstore.Directory, now time.Time) (stuck []io.Closer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for c := f.first; c != nil; c = c.next {
 		if !c.canceledAt.IsZero() {
 			if c.closer != nil && now.Sub(c.canceledAt) >= CloseAfter {
-				close = append(close, c.closer)
+				stuck = append(stuck, c.closer)
 				c.closer = nil
 			}
 			continue
@@ -105,7 +105,7 @@ func (f *flights) judge(dir *certstore.Directory, now time.Time) (close []io.Clo
 			}
 		}
 	}
-	return close
+	return stuck
 }
 
 // endSoon ends the calls that are left when nobody will judge them any more.
@@ -134,7 +134,7 @@ func (f *flights) closeAll() {
 	defer f.mu.Unlock()
 	for c := f.first; c != nil; c = c.next {
 		if c.closer != nil {
-			go c.closer.Close()
+			go c.closer.Close() //nolint:errcheck // as in sweep
 			c.closer = nil
 		}
 	}

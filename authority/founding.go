@@ -131,7 +131,7 @@ func (f *founding) drawAdmin(admin Admin) error {
 		return err
 	}
 	ca := f.issuing(gate.Operators)
-	crt, err := signStaff(ca.ca, ca.record, s, applicant, staffLeaf{serial: serial, now: f.now, random: f.setup.Random})
+	crt, err := signStaff(ca, s, applicant, staffLeaf{serial: serial, now: f.now, random: f.setup.Random})
 	if err != nil {
 		return err
 	}

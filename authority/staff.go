@@ -64,7 +64,7 @@ func (a *Authority) ProposeStaff(by By, in gate.Staff, csr []byte) (*gate.Staff,
 
 // ProposeChange asks for other roles or, with a signing request, another certificate. A second admin must confirm.
 func (a *Authority) ProposeChange(by By, id gate.StaffID, roles []gate.Role, csr []byte) (*gate.Staff, error) {
-	return a.changeStaff(by, id, gate.StaffProposed, "", func(s gate.Staff) (gate.Staff, error) {
+	return a.changeStaff(by, gate.Event{Verb: gate.StaffProposed, Object: string(id)}, func(s gate.Staff) (gate.Staff, error) {
 		p := gate.Proposal{Roles: roles, By: by.Staff, At: a.moment()}
 		if len(roles) == 0 {
 			p.Roles = s.Roles
@@ -82,12 +82,12 @@ func (a *Authority) ProposeChange(by By, id gate.StaffID, roles []gate.Role, csr
 
 // ConfirmStaff puts a proposal into effect.
 func (a *Authority) ConfirmStaff(by By, id gate.StaffID) (*gate.Staff, error) {
-	return a.changeStaff(by, id, gate.StaffConfirmed, "", func(s gate.Staff) (gate.Staff, error) { return s.Confirm(by.Staff, a.moment()) })
+	return a.changeStaff(by, gate.Event{Verb: gate.StaffConfirmed, Object: string(id)}, func(s gate.Staff) (gate.Staff, error) { return s.Confirm(by.Staff, a.moment()) })
 }
 
 // DisableStaff takes all access away at once.
 func (a *Authority) DisableStaff(by By, id gate.StaffID, why string) (*gate.Staff, error) {
-	return a.changeStaff(by, id, gate.StaffDisabled, why, func(s gate.Staff) (gate.Staff, error) {
+	return a.changeStaff(by, gate.Event{Verb: gate.StaffDisabled, Object: string(id), Why: why}, func(s gate.Staff) (gate.Staff, error) {
 		if a.isLastAdmin(id) {
 			return s, gate.Errorf(gate.Conflict, "%s is the last active admin; nobody could act afterwards", s.Name)
 		}
@@ -104,13 +104,13 @@ func (a *Authority) isLastAdmin(id gate.StaffID) bool {
 	return true
 }
 
-func (a *Authority) changeStaff(by By, id gate.StaffID, verb gate.Verb, why string, f func(gate.Staff) (gate.Staff, error)) (*gate.Staff, error) {
+func (a *Authority) changeStaff(by By, event gate.Event, f func(gate.Staff) (gate.Staff, error)) (*gate.Staff, error) {
 	if err := by.May(gate.ManageStaff); err != nil {
 		return nil, err
 	}
 	var out gate.Staff
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
-		s, err := load[gate.Staff](tx, by, string(id))
+		s, err := load[gate.Staff](tx, by, event.Object)
 		if err != nil {
 			return gate.Event{}, err
 		}
@@ -118,7 +118,8 @@ func (a *Authority) changeStaff(by By, id gate.StaffID, verb gate.Verb, why stri
 			return gate.Event{}, err
 		}
 		certstore.Put(tx, &out)
-		return gate.Event{Verb: verb, Object: string(id), Why: why, Detail: out.Name}, nil
+		event.Detail = out.Name
+		return event, nil
 	})
 	return &out, err
 }
@@ -136,7 +137,7 @@ func (a *Authority) staffCertificate(s *gate.Staff, csr []byte) (*gate.StaffCert
 	if err != nil {
 		return nil, err
 	}
-	return signStaff(signer, ca, s, applicant, staffLeaf{serial: serial, now: a.moment(), random: a.random})
+	return signStaff(foundedCA{record: ca, ca: signer}, s, applicant, staffLeaf{serial: serial, now: a.moment(), random: a.random})
 }
 
 // staffURI names a person in their certificate's subject alternative name.
@@ -144,15 +145,16 @@ func staffURI(id gate.StaffID) *url.URL {
 	return &url.URL{Scheme: "urn", Opaque: "certgate:staff:" + string(id)}
 }
 
-func signStaff(signer *issuer.CA, ca *gate.CA, s *gate.Staff, applicant issuer.ApplicantKey, leaf staffLeaf) (*gate.StaffCertificate, error) {
-	draft, err := signer.Prepare(issuer.StaffProfile, issuer.LeafRequest{
+// signStaff signs a certificate of a person under a CA of the staff.
+func signStaff(ca foundedCA, s *gate.Staff, applicant issuer.ApplicantKey, leaf staffLeaf) (*gate.StaffCertificate, error) {
+	draft, err := ca.ca.Prepare(issuer.StaffProfile, issuer.LeafRequest{
 		Key: applicant, CommonName: s.Name, URI: staffURI(s.ID), Serial: leaf.serial,
-		NotAfter: earliest(leaf.now.Add(issuer.LeafLifetime), ca.NotAfter),
+		NotAfter: earliest(leaf.now.Add(issuer.LeafLifetime), ca.record.NotAfter),
 	}, leaf.now)
 	if err != nil {
 		return nil, err
 	}
-	der, err := signer.Issue(draft, leaf.random)
+	der, err := ca.ca.Issue(draft, leaf.random)
 	if err != nil {
 		return nil, err
 	}
@@ -160,5 +162,5 @@ func signStaff(signer *issuer.CA, ca *gate.CA, s *gate.Staff, applicant issuer.A
 	if err != nil {
 		return nil, fmt.Errorf("read the new certificate: %w", err)
 	}
-	return &gate.StaffCertificate{Fingerprint: gate.FingerprintOf(der), Issuer: ca.Fingerprint, DER: der, NotBefore: cert.NotBefore, NotAfter: cert.NotAfter}, nil
+	return &gate.StaffCertificate{Fingerprint: gate.FingerprintOf(der), Issuer: ca.record.Fingerprint, DER: der, NotBefore: cert.NotBefore, NotAfter: cert.NotAfter}, nil
 }

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -34,12 +35,12 @@ func exitOn(err error) {
 	}
 }
 
-func run(pairs, requests int) error {
+func run(pairs, requests int) (err error) {
 	dir, err := os.MkdirTemp("", "certgate-bench-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	s, err := newStage(dir)
 	if err != nil {
 		return err

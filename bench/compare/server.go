@@ -18,7 +18,7 @@ import (
 
 // serve runs Caddy with a JSON configuration until its standard input ends.
 func serve(file string) error {
-	config, err := os.ReadFile(file)
+	config, err := os.ReadFile(file) //nolint:gosec // the first process wrote it
 	if err != nil {
 		return err
 	}
@@ -41,8 +41,8 @@ func start(config string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "serve", config)
-	var said bytes.Buffer // shown only if the server does not start
+	cmd := exec.Command(self, "serve", config) //nolint:gosec,noctx // this program, until it is told to stop
+	var said bytes.Buffer                      // shown only if the server does not start
 	cmd.Stderr = &said
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
