@@ -31,8 +31,10 @@ func AddTo(root *cobra.Command, h Hooks) {
 	t := &tool{hooks: h}
 	root.AddCommand(
 		t.initCommand(), t.demoCommand(),
-
-		t.enrollCommand(),
+		t.accountCommand(), t.organizationCommand(), t.deviceCommand(), t.contractCommand(), t.certificationCommand(),
+		t.credentialCommand(), t.enrollCommand(), t.remediationCommand(), t.explainCommand(),
+		t.staffCommand(), t.whoamiCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(),
+		t.auditCommand(), t.noticeCommand(),
 	)
 }
 

@@ -148,7 +148,9 @@ func (s *chapter) request(ctx context.Context) (err error) {
 }
 
 // is reports whether the case is in the state.
-func (s *chapter) is(state gate.CertificationState) bool { return s.certification.State == state.String() }
+func (s *chapter) is(state gate.CertificationState) bool {
+	return s.certification.State == state.String()
+}
 
 // interview schedules and records the interview.
 func (s *chapter) interview(ctx context.Context) (err error) {

@@ -18,16 +18,25 @@ type object map[string]any
 type column struct{ title, path string }
 
 // text is the value at a path, as people read it; empty if there is none.
-func (o object) text(path string) string {
-	var v any = map[string]any(o)
-	for part := range strings.SplitSeq(path, ".") {
-		m, ok := v.(map[string]any)
-		if !ok {
-			return ""
-		}
-		v = m[part]
+func (o object) text(path string) string { return plain(at(map[string]any(o), path)) }
+
+// at finds the value at a path; of a list it is the values of all elements.
+func at(v any, path string) any {
+	if path == "" {
+		return v
 	}
-	return plain(v)
+	switch v := v.(type) {
+	case map[string]any:
+		part, rest, _ := strings.Cut(path, ".")
+		return at(v[part], rest)
+	case []any:
+		all := make([]any, len(v))
+		for i, e := range v {
+			all[i] = at(e, path)
+		}
+		return all
+	}
+	return nil
 }
 
 // plain prints a value in one cell.

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/gate"
+)
+
+func (t *tool) credentialCommand() *cobra.Command {
+	return t.connected(t.group(&cobra.Command{Use: "credential", Short: "Keys and certificates of devices: list, revoke; enrollments"},
+		t.lister(lists{use: "list", short: "Lists keys and certificates", path: "/v1/credentials", byAccount: true, byDevice: true, columns: []column{
+			{"ID", "id"}, {"KIND", "kind"}, {"ENVIRONMENT", "environment"}, {"STATE", "state"}, {"ISSUED", "issued_at"}, {"FIRST USED", "first_used_at"},
+			{"ENDS", "not_after"}, {"DEVICE", "device"}}}),
+		t.shower("show ID", "Shows a key or certificate; never the key itself", "/v1/credentials/%s"),
+		t.lister(lists{use: "enrollments", short: "Lists enrollment links by state; never the links", path: "/v1/enrollments", byDevice: true, columns: []column{
+			{"ID", "id"}, {"STATE", "state"}, {"DEVICE", "device"}, {"RELEASED", "released_at"}, {"EXPIRES", "expires_at"}, {"REDEEMED", "redemptions"},
+			{"ACKNOWLEDGED", "acknowledged"}, {"NOTICE", "notice"}}}),
+		t.credentialRevoke(),
+	))
+}
+
+func (t *tool) credentialRevoke() *cobra.Command {
+	var reason string
+	return t.verb(verb{
+		use: "revoke ID", short: "Ends a key or certificate for good, from the next request on", reason: true, compares: true,
+		example: `  certgate credential revoke key_... --reason keyCompromise --why "seen in a public repository"`,
+		flags: func(c *cobra.Command) {
+			c.Flags().StringVar(&reason, "reason", "", "keyCompromise, superseded, cessationOfOperation, affiliationChanged, privilegeWithdrawn or unspecified")
+		},
+		needs: []string{"reason"},
+		do: func(args []string, why string) (change, error) {
+			r, err := gate.ParseRevocationReason(reason)
+			if err != nil {
+				return change{}, &usageError{flagError(err)}
+			}
+			return change{path: pathTo("/v1/credentials/%s/revocation", args[0]), body: api.Revocation{Reason: r, Why: why},
+				done: func(o object) string { return o.text("kind") + " " + o.text("id") + " is " + o.text("state") },
+				next: func(o object) []string {
+					if r != gate.KeyCompromise {
+						return nil
+					}
+					return []string{"certgate credential list --device " + o.text("device") + "  (the other half of the credential may be known too)"}
+				}}, nil
+		},
+	})
+}

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/gate"
+)
+
+// certificationRequest opens a case. The account is named for people; what the API needs is the contract.
+func (t *tool) certificationRequest() *cobra.Command {
+	var in api.NewCertification
+	var contract string
+	var purposes []string
+	c := t.changes(&cobra.Command{
+		Use: "request ACCOUNT", Short: "Opens a certification: the devices it shall cover, and the profile that the customer declares", Args: arguments("ACCOUNT"),
+		Example: `  certgate certification request acme --device acme/main/prod-1 --behavior fhir-query --purpose TREAT \
+    --hosting "own data center" --key-storage "hardware module" --daily-volume 20000`,
+	})
+	f := c.Flags()
+	f.StringVar(&contract, "contract", "", "contract with which it ends (default: the account's only one that has not ended)")
+	f.StringArrayVar(&in.Devices, "device", nil, "production device that it covers; repeat for more")
+	f.StringArrayVar(&in.Profile.Grant.Behaviors, "behavior", nil, "behavior that is certified; repeat for more")
+	f.StringArrayVar(&purposes, "purpose", nil, "purpose that is certified: TREAT, HPAYMT, HOPERAT or PATRQT; repeat for more")
+	f.StringVar(&in.Profile.Hosting, "hosting", "", "where the integration runs")
+	f.StringVar(&in.Profile.KeyStorage, "key-storage", "", "how key and private key are kept")
+	f.Int64Var(&in.Profile.DailyVolume, "daily-volume", 0, "expected calls a day")
+	return require(t.leaf(c, func(cmd *cobra.Command, args []string) error {
+		if contract == "" {
+			var err error
+			if contract, err = t.onlyContract(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+		}
+		in.Contract, in.Profile.Grant.Purposes = gate.ContractID(contract), purposesOf(purposes)
+		return t.send(cmd, step("/v1/certifications", in))
+	}), "device", "behavior", "purpose")
+}
+
+// onlyContract finds the one contract of an account that has not ended.
+func (t *tool) onlyContract(ctx context.Context, account string) (string, error) {
+	c, err := t.client()
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for contract, err := range api.Each(ctx, api.Query{Account: account}, c.Contracts) {
+		if err != nil {
+			return "", err
+		}
+		if contract.State != gate.ContractEnded.String() {
+			found = append(found, string(contract.ID))
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", gate.Errorf(gate.Conflict, "account %s has no contract that has not ended; see certgate contract create", gate.Clip(account, 60))
+	case 1:
+		return found[0], nil
+	}
+	return "", usagef("account %s has several contracts; say which with --contract: %s", gate.Clip(account, 60), strings.Join(found, ", "))
+}
+
+// interviewExample is what an interview's file looks like. A test holds it to the API's form.
+const interviewExample = `# What an interview yielded, for: certgate certification record CASE --file interview.yaml
+attendees:
+  - {name: Ann Lee, consented: true}
+  - {name: ben, consented: true}
+recording:
+  reference: recordings/2027/acme.mp4   # where it is held; may be added by a follow-up
+  # sha256: ...                         # of the file, where it is at hand
+demo_shown: true
+answers:
+  - question: How are production key and private key kept?
+    text: In a hardware module; neither is ever on a laptop.
+  - question: Do subcontractors see data?
+    not_applicable: there are none
+# What nobody could answer, or was not good enough; each must be closed before approval.
+findings: []
+`
+
+// certificationRecord records an interview from a file.
+func (t *tool) certificationRecord() *cobra.Command {
+	var file, interview string
+	var example bool
+	c := t.compares(&cobra.Command{
+		Use: "record CASE", Short: "Records an interview that was held, from a YAML or JSON file", Args: cobra.MaximumNArgs(1),
+		Example: "  certgate certification record --example > interview.yaml\n  certgate certification record cas_... --file interview.yaml",
+	})
+	f := c.Flags()
+	f.StringVar(&file, "file", "", "YAML or JSON file with the record; - is standard input")
+	f.StringVar(&interview, "interview", "", "which interview (default: the one that is planned)")
+	f.BoolVar(&example, "example", false, "print a filled example and do nothing")
+	return t.leaf(c, func(cmd *cobra.Command, args []string) error {
+		switch {
+		case example:
+			fmt.Fprint(cmd.OutOrStdout(), interviewExample)
+			return nil
+		case len(args) == 0:
+			return usagef("CASE is missing")
+		case file == "":
+			return usagef("--file is missing: YAML or JSON file with the record; --example prints one")
+		}
+		text, err := readInput(cmd, file)
+		if err != nil {
+			return fmt.Errorf("--file: %w", err)
+		}
+		var record map[string]any
+		if err := yaml.Unmarshal(text, &record); err != nil { // JSON is YAML
+			return usagef("--file %s is neither YAML nor JSON: %w", file, err)
+		}
+		if interview == "" {
+			if interview, err = t.plannedInterview(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+		}
+		return t.send(cmd, step(pathTo("/v1/certifications/%s/interviews/%s/record", args[0], interview), record))
+	})
+}
+
+// plannedInterview finds the interview of a case that was neither held nor canceled.
+func (t *tool) plannedInterview(ctx context.Context, id string) (string, error) {
+	c, err := t.client()
+	if err != nil {
+		return "", err
+	}
+	found, err := c.Certification(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range found.Interviews {
+		if v.Held == nil && !v.Canceled {
+			return string(v.ID), nil
+		}
+	}
+	return "", gate.Errorf(gate.Conflict, "no interview is planned in this case; see certgate certification schedule")
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// lists is a command that shows a list.
+type lists struct {
+	use, short, path string
+	columns          []column
+	byAccount        bool // the API takes account=
+	byDevice         bool // and device=
+}
+
+func (t *tool) lister(l lists) *cobra.Command {
+	var account, device string
+	c := &cobra.Command{Use: l.use, Short: l.short}
+	if l.byAccount {
+		c.Flags().StringVar(&account, "account", "", "only those of this account (slug or id)")
+	}
+	if l.byDevice {
+		c.Flags().StringVar(&device, "device", "", "only those of this device (slug path or id)")
+	}
+	return t.leaf(c, func(cmd *cobra.Command, _ []string) error {
+		return t.list(cmd, listing{path: l.path, query: url.Values{"account": {account}, "device": {device}}, columns: l.columns})
+	})
+}
+
+// shower is a command that shows one object; path has a %s for each argument.
+func (t *tool) shower(use, short, path string) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: arguments(namesOf(use)...)}
+	return t.leaf(c, func(cmd *cobra.Command, args []string) error { return t.show(cmd, pathTo(path, args...)) })
+}
+
+// verb is a command that changes something.
+type verb struct {
+	use, short, long, example string
+	// reason: --why must be given. The reason goes into the log and, where the customer is told, into the notice.
+	reason bool
+	// compares: the API takes If-Match.
+	compares bool
+	// flags adds flags of its own; needs are those that must be given.
+	flags func(c *cobra.Command)
+	needs []string
+	do    func(args []string, why string) (change, error)
+}
+
+func (t *tool) verb(v verb) *cobra.Command {
+	var why string
+	c := t.changes(&cobra.Command{Use: v.use, Short: v.short, Long: v.long, Example: v.example, Args: arguments(namesOf(v.use)...)})
+	if v.compares {
+		t.compares(c)
+	}
+	if v.flags != nil {
+		v.flags(c)
+	}
+	needs := v.needs
+	if v.reason {
+		c.Flags().StringVar(&why, "why", "", "the reason: it is kept for good, and the customer is told")
+		needs = append([]string{"why"}, needs...)
+	}
+	return require(t.leaf(c, func(cmd *cobra.Command, args []string) error {
+		ch, err := v.do(args, why)
+		if err != nil {
+			return err
+		}
+		return t.send(cmd, ch)
+	}), needs...)
+}
+
+// namesOf are the arguments in a usage line: the words after the command that are in capitals.
+func namesOf(use string) (names []string) {
+	for i, word := range strings.Fields(use) {
+		if i > 0 && word[0] >= 'A' && word[0] <= 'Z' {
+			names = append(names, word)
+		}
+	}
+	return names
+}

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/gate"
+)
+
+func (t *tool) behaviorCommand() *cobra.Command {
+	list := &cobra.Command{Use: "list", Short: "Lists the behaviors of record, and what the next configuration may change"}
+	return t.connected(t.group(&cobra.Command{Use: "behavior", Short: "Kinds of call: list; allow a change of one that is granted"},
+		t.leaf(list, t.behaviorList), t.behaviorAllow()))
+}
+
+func (t *tool) behaviorList(cmd *cobra.Command, _ []string) error {
+	if t.flags.json {
+		return t.show(cmd, "/v1/behaviors")
+	}
+	c, err := t.client()
+	if err != nil {
+		return err
+	}
+	table, err := c.Behaviors(cmd.Context())
+	if err != nil {
+		return err
+	}
+	columns := []column{{"BEHAVIOR", "name"}, {"METHOD", "method"}, {"PATH", "path"}, {"COST", "cost"}, {"WEBSOCKET", "websocket"}}
+	if err := printTable(cmd.OutOrStdout(), columns, rawOf(table.Behaviors)); err != nil || len(table.Allowances) == 0 {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), "\nallowed for the next configuration (without a method: it may be dropped)")
+	return printTable(cmd.OutOrStdout(), columns[:3], rawOf(table.Allowances))
+}
+
+// rawOf gives records back as JSON, for a table.
+func rawOf[T any](list []T) []json.RawMessage {
+	out := make([]json.RawMessage, len(list))
+	for i := range list {
+		out[i], _ = json.Marshal(list[i]) // what was read from JSON can be written
+	}
+	return out
+}
+
+func (t *tool) behaviorAllow() *cobra.Command {
+	var in api.Allowance
+	var drop bool
+	return t.verb(verb{
+		use: "allow NAME", short: "Lets the next configuration change or drop a behavior that is granted", reason: true,
+		example: "  certgate behavior allow fhir-query --method GET --path '/fhir/R4/*' --why \"new base path, customers were told\"\n" +
+			"  certgate behavior allow old-query --drop --why \"nobody calls it\"",
+		flags: func(c *cobra.Command) {
+			f := c.Flags()
+			f.StringVar(&in.Method, "method", "", "HTTP method in its new form")
+			f.StringVar(&in.Path, "path", "", "path in its new form")
+			f.BoolVar(&in.WebSocket, "websocket", false, "in its new form it may upgrade to a WebSocket")
+			f.BoolVar(&drop, "drop", false, "it may be dropped")
+		},
+		do: func(args []string, why string) (change, error) {
+			if form := in.Method != "" && in.Path != ""; form == drop || drop && in.Method+in.Path != "" {
+				return change{}, usagef("give either --method and --path, as it will be configured, or --drop")
+			}
+			in.Why = why
+			return change{path: pathTo("/v1/behaviors/%s/allowance", args[0]), body: in,
+				done: func(object) string { return "allowed; it takes effect with the next start or reload" },
+				next: func(object) []string { return []string{"change the Caddyfile, then: certgate reload"} }}, nil
+		},
+	})
+}
+
+func (t *tool) hostCommand() *cobra.Command {
+	return t.connected(t.group(&cobra.Command{Use: "host", Short: "Host names and the environments they were served in: list, lower"},
+		t.lister(lists{use: "list", short: "Lists host names with the strictest environment that each was served in", path: "/v1/hosts", columns: []column{
+			{"HOST", "name"}, {"STRICTEST", "strictest"}, {"LOWERING TO", "lowering.to"}, {"PROPOSED BY", "lowering.proposed_by"},
+			{"CONFIRMED BY", "lowering.confirmed_by"}, {"WHY", "lowering.why"}}}),
+		t.hostLower(),
+		t.verb(verb{
+			use: "confirm HOST", short: "Puts a lowering that another admin proposed into effect", compares: true,
+			do: func(args []string, _ string) (change, error) {
+				return change{path: pathTo("/v1/hosts/%s/lowering/confirmation", args[0]), done: func(o object) string {
+					return o.text("name") + " may be served in " + o.text("lowering.to")
+				}}, nil
+			}}),
+	))
+}
+
+func (t *tool) hostLower() *cobra.Command {
+	var to string
+	return t.verb(verb{
+		use: "lower HOST", short: "Proposes that a host may be served in a lower environment than before", reason: true, compares: true,
+		long: "A site that serves a host in a lower environment than the host once had answers 503 until two people have allowed it, so that a\n" +
+			"slip in a configuration file cannot open production as a sandbox.",
+		flags: func(c *cobra.Command) { c.Flags().StringVar(&to, "to", "", "sandbox or preprod") },
+		needs: []string{"to"},
+		do: func(args []string, why string) (change, error) {
+			e, err := gate.ParseEnvironment(to)
+			if err != nil {
+				return change{}, &usageError{err}
+			}
+			return change{path: pathTo("/v1/hosts/%s/lowering", args[0]), body: api.NewLowering{To: e, Why: why},
+				done: func(o object) string { return "proposed; a second admin must confirm it" },
+				next: func(o object) []string {
+					return []string{"certgate host confirm " + o.text("name") + "  (another admin)"}
+				}}, nil
+		},
+	})
+}
+
+func (t *tool) caCommand() *cobra.Command {
+	return t.connected(t.group(&cobra.Command{Use: "ca", Short: "Certificate authorities: list"},
+		t.lister(lists{use: "list", short: "Lists issuing CAs", path: "/v1/ca", columns: []column{
+			{"NAME", "name"}, {"AUDIENCE", "audience"}, {"ROLE", "role"}, {"FROM", "not_before"}, {"UNTIL", "not_after"}, {"FINGERPRINT", "fingerprint"}}})))
+}
+
+// explainCommand says what would be decided about a call.
+func (t *tool) explainCommand() *cobra.Command {
+	var purpose, address string
+	c := &cobra.Command{
+		Use: "explain DEVICE METHOD PATH", Short: "Says what would be decided about a call, check by check", Args: arguments("DEVICE", "METHOD", "PATH"),
+		Long:    "Says what would be decided about a call of the device with its newest credential. Nothing is called and nothing is counted.",
+		Example: "  certgate explain acme/main/prod-1 GET /fhir/Patient/1 --address 203.0.113.7",
+	}
+	c.Flags().StringVar(&purpose, "purpose", "", "what the call says in Purpose-Of-Use")
+	c.Flags().StringVar(&address, "address", "", "from where it comes (default: from where the device may call)")
+	return t.connected(t.leaf(c, func(cmd *cobra.Command, args []string) error {
+		call := api.Call{Device: args[0], Method: args[1], Path: args[2], Purpose: purpose, Address: address}
+		if t.flags.json {
+			q := url.Values{"device": {call.Device}, "method": {call.Method}, "path": {call.Path}}
+			if purpose != "" {
+				q.Set("purpose", purpose)
+			}
+			if address != "" {
+				q.Set("address", address)
+			}
+			return t.show(cmd, "/v1/explain?"+q.Encode())
+		}
+		client, err := t.client()
+		if err != nil {
+			return err
+		}
+		found, err := client.Explain(cmd.Context(), call)
+		if err != nil {
+			return err
+		}
+		if err := printTable(cmd.OutOrStdout(), []column{{"CHECK", "check"}, {"RESULT", "reason"}, {"", "title"}}, rawOf(found.Checks)); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "\n%s\n", found.Reason)
+		return nil
+	}))
+}

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/gate"
+)
+
+func (t *tool) staffCommand() *cobra.Command {
+	return t.connected(t.group(&cobra.Command{Use: "staff", Short: "People who operate: add, confirm, change, disable"},
+		t.lister(lists{use: "list", short: "Lists staff", path: "/v1/staff", columns: []column{
+			{"NAME", "name"}, {"EMAIL", "email"}, {"ROLES", "roles"}, {"STATE", "state"}, {"PROPOSED", "proposal.roles"}, {"ID", "id"}}}),
+		t.shower("show NAME", "Shows a staff member, with certificates", "/v1/staff/%s"),
+		t.staffAdd(), t.staffPropose(),
+		t.verb(verb{
+			use: "confirm NAME", short: "Puts what another admin proposed for a staff member into effect", compares: true,
+			do: func(args []string, _ string) (change, error) {
+				return change{path: pathTo("/v1/staff/%s/confirmation", args[0]), done: personState,
+					next: func(o object) []string {
+						return []string{"certgate staff show " + o.text("name") + "  (the certificate to hand over)"}
+					}}, nil
+			}}),
+		t.verb(verb{
+			use: "disable NAME", short: "Takes all access from a staff member at once", reason: true, compares: true,
+			do: func(args []string, why string) (change, error) {
+				return change{path: pathTo("/v1/staff/%s/disablement", args[0]), body: api.Why{Why: why}, done: personState}, nil
+			}}),
+	))
+}
+
+func personState(o object) string { return o.text("name") + " is " + o.text("state") }
+
+// proposed says what waits for a second admin.
+func proposed(o object) string {
+	return "proposed for " + o.text("name") + ": " + o.text("proposal.roles") + "; a second admin must confirm it"
+}
+
+func toConfirm(o object) []string {
+	return []string{"certgate staff confirm " + o.text("name") + "  (another admin)"}
+}
+
+func (t *tool) staffAdd() *cobra.Command {
+	var in api.NewPerson
+	var roles []string
+	var csr string
+	c := t.changes(&cobra.Command{
+		Use: "add NAME", Short: "Proposes a staff member; a second admin must confirm", Args: arguments("NAME"),
+		Long: "Proposes a staff member, who makes the key pair and hands over only a signing request:\n\n" +
+			"  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ben.key -subj /CN=ben -out ben.csr",
+		Example: "  certgate staff add ben --email ben@example.com --role interviewer --role operator --csr ben.csr",
+	})
+	f := c.Flags()
+	f.StringVar(&in.Email, "email", "", "mail address")
+	f.StringArrayVar(&roles, "role", nil, "interviewer, approver, issuer, operator, auditor or admin; repeat for more")
+	f.StringVar(&csr, "csr", "", "PEM file with the certificate signing request; - is standard input")
+	return require(t.leaf(c, func(cmd *cobra.Command, args []string) error {
+		text, err := readInput(cmd, csr)
+		if err != nil {
+			return fmt.Errorf("--csr: %w", err)
+		}
+		in.Name, in.Roles, in.CSR = args[0], rolesOf(roles), string(text)
+		return t.send(cmd, change{path: "/v1/staff", body: in, done: proposed, next: toConfirm})
+	}), "email", "role", "csr")
+}
+
+func (t *tool) staffPropose() *cobra.Command {
+	var roles []string
+	var csr string
+	c := t.compares(&cobra.Command{
+		Use: "propose NAME", Short: "Proposes other roles or another certificate for a staff member", Args: arguments("NAME"),
+		Long:    "Proposes other roles, or a certificate for another key, or both. What is left out stays. A second admin must confirm.",
+		Example: "  certgate staff propose ben --role interviewer\n  certgate staff propose ben --csr ben.csr",
+	})
+	f := c.Flags()
+	f.StringArrayVar(&roles, "role", nil, "all roles that the person is to have; repeat for more")
+	f.StringVar(&csr, "csr", "", "PEM file with a certificate signing request; - is standard input")
+	return t.leaf(c, func(cmd *cobra.Command, args []string) error {
+		if len(roles) == 0 && csr == "" {
+			return usagef("--role or --csr is missing: at least one must change")
+		}
+		in := api.Change{Roles: rolesOf(roles)}
+		if csr != "" {
+			text, err := readInput(cmd, csr)
+			if err != nil {
+				return fmt.Errorf("--csr: %w", err)
+			}
+			in.CSR = string(text)
+		}
+		return t.send(cmd, change{path: pathTo("/v1/staff/%s/proposals", args[0]), body: in, done: proposed, next: toConfirm})
+	})
+}
+
+func rolesOf(list []string) []gate.Role {
+	out := make([]gate.Role, len(list))
+	for i, r := range list {
+		out[i] = gate.Role(r)
+	}
+	return out
+}
+
+func (t *tool) whoamiCommand() *cobra.Command {
+	c := &cobra.Command{Use: "whoami", Short: "Says who the server takes you for, and with which roles"}
+	return t.connected(t.leaf(c, func(cmd *cobra.Command, _ []string) error {
+		if t.flags.json {
+			return t.show(cmd, "/v1/whoami")
+		}
+		api, err := t.client()
+		if err != nil {
+			return err
+		}
+		me, err := api.WhoAmI(cmd.Context())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s (%s) at %s, with roles %s\n", me.Name, me.Staff, api.Base, join(me.Roles))
+		return nil
+	}))
+}
+
+// join lists words for people.
+func join[S ~string](list []S) string {
+	out := ""
+	for i, s := range list {
+		if i > 0 {
+			out += ", "
+		}
+		out += string(s)
+	}
+	return out
+}
