@@ -1,0 +1,80 @@
+package gate_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+func TestEnvironmentsAreReadAsTheyArePrinted(t *testing.T) {
+	for _, e := range environments {
+		text, err := json.Marshal(e)
+		var back gate.Environment
+		if err != nil || json.Unmarshal(text, &back) != nil || back != e {
+			t.Errorf("%s: %s is read as %s, %v", e, text, back, err)
+		}
+	}
+	for _, s := range []string{"", "none", "Production", "prod", "production "} {
+		if e, err := gate.ParseEnvironment(s); !errors.Is(err, gate.Invalid) || e != gate.NoEnvironment {
+			t.Errorf("%q is read as %s, %v", s, e, err)
+		}
+	}
+}
+
+func TestOnlyKnownEnvironmentsHaveATag(t *testing.T) {
+	want := map[gate.Environment]string{gate.Sandbox: "ort_", gate.Preprod: "orpp_", gate.Production: "orpk_"}
+	for e := gate.Environment(-1); e < 6; e++ {
+		if got := e.KeyTag(); got != want[e] {
+			t.Errorf("%d: %q, want %q", e, got, want[e])
+		}
+	}
+}
+
+func TestAnEnvironmentThatIsNotSandboxAsksForMore(t *testing.T) {
+	for e := gate.Environment(-1); e < 6; e++ {
+		if got, want := e.NeedsCertificate(), e != gate.Sandbox; got != want {
+			t.Errorf("%d: certificate %t", e, got)
+		}
+		if got, want := e.NeedsCertification(), e != gate.Sandbox && e != gate.Preprod; got != want {
+			t.Errorf("%d: certification %t", e, got)
+		}
+	}
+}
+
+func TestTwoPeopleLowerAHost(t *testing.T) {
+	lowering := func(to gate.Environment, proposed, confirmed gate.StaffID) *gate.Lowering {
+		return &gate.Lowering{To: to, Why: "moved", ProposedBy: proposed, ConfirmedBy: confirmed}
+	}
+	rows := []struct {
+		name                         string
+		host                         *gate.Host
+		sandbox, preprod, production bool
+	}{
+		{"never served", nil, true, true, true},
+		{"served as a sandbox", &gate.Host{Strictest: gate.Sandbox}, true, true, true},
+		{"served as preprod", &gate.Host{Strictest: gate.Preprod}, false, true, true},
+		{"served as production", &gate.Host{Strictest: gate.Production}, false, false, true},
+		{"lowering proposed", &gate.Host{Strictest: gate.Production, Lowering: lowering(gate.Sandbox, "stf_ben", "")}, false, false, true},
+		{"lowering confirmed", &gate.Host{Strictest: gate.Production, Lowering: lowering(gate.Sandbox, "stf_ben", "stf_cho")}, true, true, true},
+		{"lowering to preprod confirmed", &gate.Host{Strictest: gate.Production, Lowering: lowering(gate.Preprod, "stf_ben", "stf_cho")}, false, true, true},
+		{"lowering confirmed by who proposed it", &gate.Host{Strictest: gate.Production, Lowering: lowering(gate.Sandbox, "stf_ben", "stf_ben")}, false, false, true},
+	}
+	for _, row := range rows {
+		for e, want := range map[gate.Environment]bool{gate.Sandbox: row.sandbox, gate.Preprod: row.preprod, gate.Production: row.production} {
+			if got := row.host.Allows(e); got != want {
+				t.Errorf("%s: %s %t, want %t", row.name, e, got, want)
+			}
+			s := good(t, e)
+			s.c.Host = row.host
+			reason := gate.Allowed
+			if !want {
+				reason = gate.StateUnconfirmed
+			}
+			if got := s.decide(); got.Reason != reason {
+				t.Errorf("%s: %s: %s, want %s", row.name, e, got.Reason, reason)
+			}
+		}
+	}
+}
