@@ -112,7 +112,7 @@ func (h *Handler) request(r *http.Request, config *authority.Config) gate.Reques
 		Site: config.Site(h.Environment), TLS: secure(r), Host: hostOf(r),
 		Leaf:          h.app.leafOf(r, gate.Customers, config.Authority()),
 		Authorization: r.Header["Authorization"], Purpose: r.Header["Purpose-Of-Use"],
-		Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Peer: peerOf(r),
+		Method: r.Method, Path: pathOf(r.URL), Query: r.URL.RawQuery, Peer: peerOf(r),
 	}
 	if h.KeyHeader != "" {
 		req.KeyHeader = r.Header[h.KeyHeader]

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/onerecord/certgate/authority"
@@ -120,12 +121,24 @@ func keepConnection(header http.Header, upgrade bool) {
 // setPath makes the canonical path the one that is sent on. The URL is copied first: the log still wants what was asked for.
 func setPath(r *http.Request, path string) {
 	u := *r.URL
-	u.RawPath = path
-	u.Path = unescape(path)
-	if u.EscapedPath() != path || u.Path == path {
-		u.RawPath = ""
+	u.Path, u.RawPath = unescape(path), ""
+	if u.EscapedPath() != path { // net/url would encode more than is necessary
+		u.RawPath = path
 	}
 	r.URL = &u
+}
+
+// pathOf is the path as it was sent. net/url repairs characters that must be encoded, so that the path would come out as one that
+// nobody sent; which of the two an upstream would have seen is not for us to guess.
+func pathOf(u *url.URL) string {
+	escaped := u.EscapedPath()
+	if u.RawPath == "" || escaped == u.RawPath {
+		return escaped
+	}
+	if sent, err := url.PathUnescape(u.RawPath); err == nil && sent == u.Path {
+		return u.RawPath
+	}
+	return escaped // RawPath is left over from before a rewrite
 }
 
 // unescape decodes a canonical path, in which every percent sign is followed by two digits.
