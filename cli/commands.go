@@ -69,7 +69,7 @@ func (t *tool) leaf(c *cobra.Command, run runner) *cobra.Command {
 
 // group finishes a command that only holds others. Cobra would answer a misspelled one with help and success.
 func (t *tool) group(c *cobra.Command, below ...*cobra.Command) *cobra.Command {
-	c.SilenceUsage, c.SilenceErrors = true, true
+	c.SilenceUsage, c.SilenceErrors, c.DisableFlagsInUseLine = true, true, true
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return t.fail(cmd, &usageError{err}) })
 	c.AddCommand(below...)
 	c.Args = cobra.ArbitraryArgs

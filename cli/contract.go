@@ -58,7 +58,7 @@ func (t *tool) contractCreate() *cobra.Command {
 					return "made contract " + o.text("id") + ", " + o.text("first") + " to " + o.text("last") + ", " + o.text("state")
 				},
 				next: func(o object) []string {
-					return []string{"certgate certification request --contract " + o.text("id") + " --device " + args[0] + "/main/prod-1 --behavior NAME --purpose TREAT ..."}
+					return []string{"certgate certification request " + args[0] + " --device " + args[0] + "/main/prod-1 --behavior NAME --purpose TREAT --hosting TEXT --key-storage TEXT"}
 				}}, nil
 		},
 	})

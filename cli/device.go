@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -88,7 +89,8 @@ func afterDevice(e gate.Environment, path string) string {
 		return "certgate device release " + path
 	case gate.Production, gate.NoEnvironment:
 	}
-	return "certgate certification request --contract CONTRACT --device " + path + " ..."
+	account, _, _ := strings.Cut(path, "/")
+	return "certgate certification request " + account + " --device " + path + " --behavior NAME --purpose TREAT --hosting TEXT --key-storage TEXT"
 }
 
 func parseAddresses(list []string) (out gate.Addresses, err error) {

@@ -81,7 +81,7 @@ func refusedInHandshake(err error) bool {
 // fail prints what went wrong and makes the error to leave with.
 func (t *tool) fail(cmd *cobra.Command, err error) error {
 	code, out := exitCode(err), cmd.ErrOrStderr()
-	fmt.Fprintf(out, "certgate: %s\n", err)
+	fmt.Fprintf(out, "certgate: %s\n", message(err))
 	switch {
 	case code == exitUsage:
 		fmt.Fprintf(out, "see: %s --help\n", cmd.CommandPath())
@@ -89,6 +89,20 @@ func (t *tool) fail(cmd *cobra.Command, err error) error {
 		fmt.Fprintln(out, "the server refused the client certificate; see --cert and --key, and whether a second admin has confirmed it")
 	}
 	return t.exit(code, err)
+}
+
+// message says it for people: of a call without an answer, where it went is enough.
+func message(err error) string {
+	call, ok := errors.AsType[*url.Error](err)
+	if !ok || gate.KindOf(err) != gate.Internal {
+		return err.Error()
+	}
+	where := call.URL
+	if u, err := url.Parse(call.URL); err == nil {
+		where = u.Scheme + "://" + u.Host
+	}
+	_, hint, _ := strings.Cut(err.Error(), "\n")
+	return strings.TrimSpace(fmt.Sprintf("no answer from %s: %s\n%s", where, call.Err, hint))
 }
 
 func (t *tool) exit(code int, err error) error {

@@ -50,9 +50,11 @@ type verb struct {
 
 func (t *tool) verb(v verb) *cobra.Command {
 	var why string
-	c := t.changes(&cobra.Command{Use: v.use, Short: v.short, Long: v.long, Example: v.example, Args: arguments(namesOf(v.use)...)})
+	c := &cobra.Command{Use: v.use, Short: v.short, Long: v.long, Example: v.example, Args: arguments(namesOf(v.use)...)}
 	if v.compares {
 		t.compares(c)
+	} else {
+		t.changes(c)
 	}
 	if v.flags != nil {
 		v.flags(c)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/onerecord/certgate/api"
 	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/gate"
 )
 
 // client speaks to the server of the profile.
@@ -85,7 +86,14 @@ func (t *tool) list(cmd *cobra.Command, l listing) error {
 	if t.flags.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"items": append([]json.RawMessage{}, items...)})
 	}
-	return printTable(cmd.OutOrStdout(), l.columns, items)
+	list, err := objects(items)
+	if err != nil {
+		return err
+	}
+	if err := named(cmd.Context(), c, l.columns, list); err != nil {
+		return err
+	}
+	return printTable(cmd.OutOrStdout(), l.columns, list)
 }
 
 // show shows one object.
@@ -190,6 +198,8 @@ func (t *tool) report(cmd *cobra.Command, ch change, body json.RawMessage) error
 		if err := printJSON(out, body); err != nil {
 			return err
 		}
+	case ch.bare != "" && o.text(ch.bare) == "":
+		return gate.Errorf(gate.Conflict, "this was carried out before, and what it made was shown then: %s", o.text("id"))
 	case ch.bare != "":
 		fmt.Fprintln(cmd.ErrOrStderr(), ch.done(o))
 		fmt.Fprintln(out, o.text(ch.bare))

@@ -30,18 +30,19 @@ func (t *tool) behaviorList(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	columns := []column{{"BEHAVIOR", "name"}, {"METHOD", "method"}, {"PATH", "path"}, {"COST", "cost"}, {"WEBSOCKET", "websocket"}}
-	if err := printTable(cmd.OutOrStdout(), columns, rawOf(table.Behaviors)); err != nil || len(table.Allowances) == 0 {
+	if err := printTable(cmd.OutOrStdout(), columns, objectsOf(table.Behaviors)); err != nil || len(table.Allowances) == 0 {
 		return err
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), "\nallowed for the next configuration (without a method: it may be dropped)")
-	return printTable(cmd.OutOrStdout(), columns[:3], rawOf(table.Allowances))
+	return printTable(cmd.OutOrStdout(), columns[:3], objectsOf(table.Allowances))
 }
 
-// rawOf gives records back as JSON, for a table.
-func rawOf[T any](list []T) []json.RawMessage {
-	out := make([]json.RawMessage, len(list))
+// objectsOf gives records back as JSON objects, for a table.
+func objectsOf[T any](list []T) []object {
+	out := make([]object, len(list))
 	for i := range list {
-		out[i], _ = json.Marshal(list[i]) // what was read from JSON can be written
+		text, _ := json.Marshal(list[i]) // what was read from JSON can be written
+		_ = json.Unmarshal(text, &out[i])
 	}
 	return out
 }
@@ -146,7 +147,7 @@ func (t *tool) explainCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := printTable(cmd.OutOrStdout(), []column{{"CHECK", "check"}, {"RESULT", "reason"}, {"", "title"}}, rawOf(found.Checks)); err != nil {
+		if err := printTable(cmd.OutOrStdout(), []column{{"CHECK", "check"}, {"RESULT", "reason"}, {"", "title"}}, objectsOf(found.Checks)); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "\n%s\n", found.Reason)

@@ -14,13 +14,13 @@ func (t *tool) staffCommand() *cobra.Command {
 		t.lister(lists{use: "list", short: "Lists staff", path: "/v1/staff", columns: []column{
 			{"NAME", "name"}, {"EMAIL", "email"}, {"ROLES", "roles"}, {"STATE", "state"}, {"PROPOSED", "proposal.roles"}, {"ID", "id"}}}),
 		t.shower("show NAME", "Shows a staff member, with certificates", "/v1/staff/%s"),
-		t.staffAdd(), t.staffPropose(),
+		t.staffCertificate(), t.staffAdd(), t.staffPropose(),
 		t.verb(verb{
 			use: "confirm NAME", short: "Puts what another admin proposed for a staff member into effect", compares: true,
 			do: func(args []string, _ string) (change, error) {
 				return change{path: pathTo("/v1/staff/%s/confirmation", args[0]), done: personState,
 					next: func(o object) []string {
-						return []string{"certgate staff show " + o.text("name") + "  (the certificate to hand over)"}
+						return []string{"certgate staff certificate " + o.text("name") + " > " + o.text("name") + ".crt  (to hand over)"}
 					}}, nil
 			}}),
 		t.verb(verb{
@@ -29,6 +29,27 @@ func (t *tool) staffCommand() *cobra.Command {
 				return change{path: pathTo("/v1/staff/%s/disablement", args[0]), body: api.Why{Why: why}, done: personState}, nil
 			}}),
 	))
+}
+
+// staffCertificate prints the newest certificate alone, as a file to hand over.
+func (t *tool) staffCertificate() *cobra.Command {
+	c := &cobra.Command{Use: "certificate NAME", Short: "Prints a staff member's newest certificate in effect, with its chain, in PEM", Args: arguments("NAME")}
+	return t.leaf(c, func(cmd *cobra.Command, args []string) error {
+		client, err := t.client()
+		if err != nil {
+			return err
+		}
+		person, err := client.Person(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		n := len(person.Certificates)
+		if n == 0 {
+			return gate.Errorf(gate.Conflict, "%s has no certificate in effect; a second admin must confirm it first", person.Name)
+		}
+		fmt.Fprint(cmd.OutOrStdout(), person.Certificates[n-1].Certificate)
+		return nil
+	})
 }
 
 func personState(o object) string { return o.text("name") + " is " + o.text("state") }

@@ -77,7 +77,7 @@ func visible(s string) string {
 }
 
 // printTable prints one line for each item.
-func printTable(w io.Writer, columns []column, items []json.RawMessage) error {
+func printTable(w io.Writer, columns []column, items []object) error {
 	if len(items) == 0 {
 		fmt.Fprintln(w, "none")
 		return nil
@@ -88,11 +88,7 @@ func printTable(w io.Writer, columns []column, items []json.RawMessage) error {
 		titles[i] = c.title
 	}
 	fmt.Fprintln(table, strings.Join(titles, "\t"))
-	for _, item := range items {
-		var o object
-		if err := json.Unmarshal(item, &o); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
+	for _, o := range items {
 		cells := make([]string, len(columns))
 		for i, c := range columns {
 			cells[i] = cell(o.text(c.path))
