@@ -164,6 +164,9 @@ func wantedForm(v reflect.Value) string {
 	case netip.Prefix:
 		return "a network such as 203.0.113.0/24"
 	}
+	if _, text := v.Addr().Interface().(encoding.TextUnmarshaler); text {
+		return "a text"
+	}
 	switch v.Kind() { //nolint:exhaustive // the rest do not occur in what we read
 	case reflect.String:
 		return "a text"

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -34,13 +35,19 @@ type sites struct {
 	t      testing.TB
 	admin  *httptest.Server
 	public *httptest.Server
-	errors []error // what the sites reported as ours
+
+	mu     sync.Mutex
+	errors []error // guarded by mu; what the sites reported as ours
 }
 
 func open(t testing.TB) *sites {
 	s := &sites{World: gatetest.New(t), t: t}
 	authority := func() *authority.Authority { return s.Authority }
-	onError := func(_ *http.Request, err error, _ string) { s.errors = append(s.errors, err) }
+	onError := func(_ *http.Request, err error, _ string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.errors = append(s.errors, err)
+	}
 	s.admin = httptest.NewServer(&api.Staff{Authority: authority, Config: s.config, Actor: s.actor, OnError: onError})
 	s.public = httptest.NewServer(&api.Public{Authority: authority, OnError: onError})
 	t.Cleanup(func() {
@@ -66,15 +73,30 @@ func (s *sites) actor(r *http.Request) (gate.Actor, error) {
 
 // as is the client of a staff member.
 func (s *sites) as(name string) *api.Client {
-	return &api.Client{Base: s.admin.URL, HTTP: &http.Client{Transport: addHeader{actorHeader, name}}}
+	return &api.Client{Base: s.admin.URL, HTTP: &http.Client{Transport: known{s.t, name}}}
 }
 
-type addHeader struct{ name, value string }
+// known adds to each request who asks, and checks that each answer is as openapi.json says.
+type known struct {
+	t    testing.TB
+	name string
+}
 
-func (a addHeader) RoundTrip(r *http.Request) (*http.Response, error) {
+func (k known) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.Header.Set(a.name, a.value)
-	return http.DefaultTransport.RoundTrip(r)
+	r.Header.Set(actorHeader, k.name)
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	conform(k.t, r.Method, r.URL.EscapedPath(), response.StatusCode, body)
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	return response, nil
 }
 
 // raw is a request to the admin site as it is, with "Name: value" headers.
@@ -109,8 +131,8 @@ func send(t testing.TB, base string, r raw) reply {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	for _, h := range r.headers {
-		name, value, _ := strings.Cut(h, ": ")
-		if value == "" {
+		name, value, found := strings.Cut(h, ": ")
+		if !found { // a name alone takes the header away
 			request.Header.Del(name)
 		} else {
 			request.Header[http.CanonicalHeaderKey(name)] = append(request.Header[http.CanonicalHeaderKey(name)], value)
@@ -201,4 +223,7 @@ func wantKind(t *testing.T, err error, kind gate.Kind) {
 	}
 }
 
-var ctx = context.Background()
+var (
+	ctx       = context.Background()
+	gateEpoch = gatetest.Epoch
+)

@@ -126,6 +126,9 @@ func (w *World) Advance(d time.Duration) {
 
 func (w *World) close() {
 	w.t.Helper()
+	if w.Ready() != nil {
+		return // the test closed it
+	}
 	seq := int64(0)
 	for {
 		events, err := w.Store().Events(seq, 1000)

@@ -1,0 +1,155 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/gate"
+)
+
+// description is openapi.json as the site serves it, parsed once.
+var description = sync.OnceValues(func() (*openapi3.T, error) {
+	doc, err := openapi3.NewLoader().LoadFromFile("openapi.json")
+	if err != nil {
+		return nil, err
+	}
+	return doc, doc.Validate(context.Background())
+})
+
+func TestTheDescriptionIsServedAndValid(t *testing.T) {
+	s := open(t)
+	if _, err := description(); err != nil {
+		t.Fatal(err)
+	}
+	got := s.send(raw{method: "GET", path: "/openapi.json"})
+	if got.status != http.StatusOK || !json.Valid([]byte(got.body)) {
+		t.Errorf("status %d, %d bytes", got.status, len(got.body))
+	}
+}
+
+func TestEveryRouteIsDescribedAndNoOther(t *testing.T) {
+	doc := check[*openapi3.T](t)(description())
+	var described []string
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			described = append(described, method+" "+path)
+		}
+	}
+	routes := api.Routes()
+	slices.Sort(described)
+	slices.Sort(routes)
+	if diff := cmp.Diff(routes, described); diff != "" {
+		t.Errorf("-routes +openapi.json:\n%s", diff)
+	}
+}
+
+// What goes over the wire, by the name of its schema. Answers are checked against the schemas, too, wherever a test gets one.
+var wire = map[string]any{
+	"Problem": api.Problem{}, "Account": api.Account{}, "NewAccount": api.NewAccount{}, "Suspension": api.Suspension{}, "Why": api.Why{},
+	"Organization": api.Organization{}, "NewOrganization": api.NewOrganization{}, "Device": api.Device{}, "NewDevice": api.NewDevice{},
+	"Contract": api.Contract{}, "NewContract": api.NewContract{}, "Certification": api.Certification{},
+	"NewCertification": api.NewCertification{}, "NewInterview": api.NewInterview{}, "InterviewRecord": api.InterviewRecord{},
+	"Approval": api.Approval{}, "Recertification": api.Recertification{}, "Release": api.Release{}, "Enrollment": api.Enrollment{},
+	"Credential": api.Credential{}, "NewRevocation": api.Revocation{}, "Remediation": api.Remediation{},
+	"NewRemediation": api.NewRemediation{}, "Notice": api.Notice{}, "Person": api.Person{}, "NewPerson": api.NewPerson{},
+	"PersonCertificate": api.PersonCertificate{}, "Proposal": api.Proposal{}, "Change": api.Change{}, "Myself": api.Myself{},
+	"Behaviors": api.Behaviors{}, "Allowance": api.Allowance{}, "NewLowering": api.NewLowering{}, "CA": api.CA{},
+	"Explanation": api.Explanation{}, "Checked": api.Checked{},
+	"Contact": gate.Contact{}, "Grant": gate.Grant{}, "Addresses": gate.Addresses{}, "Act": gate.Act{}, "Ending": gate.Ending{},
+	"Revocation": gate.Revocation{}, "Agreement": gate.Agreement{}, "Profile": gate.Profile{}, "Attendee": gate.Attendee{},
+	"Recording": gate.Recording{}, "Answer": gate.Answer{}, "Transcript": gate.Transcript{}, "Interview": gate.Interview{},
+	"Finding": gate.Finding{}, "Subject": gate.Subject{}, "Lifting": gate.Lifting{}, "Actor": gate.Actor{}, "RecordChange": gate.Change{},
+	"Event": gate.Event{}, "Behavior": gate.Behavior{}, "Lowering": gate.Lowering{}, "Host": gate.Host{},
+}
+
+func TestEverySchemaHasTheFieldsOfItsType(t *testing.T) {
+	doc := check[*openapi3.T](t)(description())
+	for name, schema := range doc.Components.Schemas {
+		if strings.HasSuffix(name, "Page") {
+			continue
+		}
+		v, ok := wire[name]
+		if !ok {
+			t.Errorf("schema %s belongs to no type", name)
+			continue
+		}
+		var described []string
+		for property := range schema.Value.Properties {
+			described = append(described, property)
+		}
+		fields := jsonNames(reflect.TypeOf(v))
+		slices.Sort(fields)
+		slices.Sort(described)
+		if diff := cmp.Diff(fields, described); diff != "" {
+			t.Errorf("%s (-type +schema):\n%s", name, diff)
+		}
+	}
+}
+
+func jsonNames(t reflect.Type) (names []string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous:
+			names = append(names, jsonNames(f.Type)...)
+		case f.IsExported() && name != "-":
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// conform checks an answer of the admin site against the description.
+func conform(t testing.TB, method, path string, status int, body []byte) {
+	t.Helper()
+	doc, err := description()
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := doc.Components.Schemas["Problem"].Value
+	if status < 300 {
+		if schema = answerSchema(doc, method, path, status); schema == nil {
+			t.Errorf("%s %s answered %d, which is not described", method, path, status)
+			return
+		}
+	}
+	var v any
+	if err := json.Unmarshal(body, &v); err != nil {
+		t.Errorf("%s %s: %v", method, path, err)
+		return
+	}
+	if err := schema.VisitJSON(v, openapi3.EnableJSONSchema2020()); err != nil {
+		t.Errorf("%s %s is not as described: %v\n%s", method, path, err, body)
+	}
+}
+
+func answerSchema(doc *openapi3.T, method, path string, status int) *openapi3.Schema {
+	for template, item := range doc.Paths.Map() {
+		operation := item.GetOperation(method)
+		if operation == nil || !fits(template, path) {
+			continue
+		}
+		if r := operation.Responses.Value(strconv.Itoa(status)); r != nil {
+			return r.Value.Content["application/json"].Schema.Value
+		}
+	}
+	return nil
+}
+
+// fits reports whether an escaped path is one of a template.
+func fits(template, path string) bool {
+	want, got := strings.Split(template, "/"), strings.Split(path, "/")
+	return slices.EqualFunc(want, got, func(w, g string) bool { return w == g || strings.HasPrefix(w, "{") && g != "" })
+}
