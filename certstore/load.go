@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -114,6 +115,8 @@ type loader struct {
 	zones  gate.Zones
 	wrong  []error
 	broken map[gate.RecordKind]bool // kinds with a record that could not be read
+
+	buffers sync.Pool // of *[]byte
 }
 
 type batch struct {
@@ -173,7 +176,7 @@ func (l *loader) walk(kind gate.RecordKind, hand func(*batch)) {
 	var b *batch
 	for it.Rewind(); it.Valid(); it.Next() {
 		if b == nil {
-			b = &batch{kind: kind, done: make(chan struct{})}
+			b = &batch{kind: kind, buf: l.buffer(), done: make(chan struct{})}
 		}
 		item := it.Item()
 		err := item.Value(func(value []byte) error {
@@ -213,7 +216,15 @@ func (l *loader) check(b *batch) {
 			b.records = append(b.records, record)
 		}
 	}
-	b.buf = nil
+	l.buffers.Put(&b.buf)
+}
+
+// buffer is room for the keys and values of a batch, used again when they have been decoded, which copies what it keeps.
+func (l *loader) buffer() []byte {
+	if b, ok := l.buffers.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, batchSize<<10)
 }
 
 func (l *loader) decode(kind gate.RecordKind, key, value []byte) (gate.Record, mac, error) {
@@ -222,11 +233,23 @@ func (l *loader) decode(kind gate.RecordKind, key, value []byte) (gate.Record, m
 		return nil, m, err
 	}
 	record := blank(kind)
-	if err := decodeInto(record, body, l.zones); err != nil {
-		return nil, m, err
+	if c, ok := record.(*gate.Certificate); ok {
+		return record, m, json.Unmarshal(body, &withoutDER{Certificate: c})
 	}
-	return record, m, nil
+	return record, m, decodeInto(record, body, l.zones)
 }
+
+// withoutDER reads a certificate without its DER, which the directory does not keep and which is most of its text.
+type withoutDER struct {
+	*gate.Certificate
+
+	DER passedOver `json:"der"`
+}
+
+type passedOver struct{}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (passedOver) UnmarshalJSON([]byte) error { return nil }
 
 // replay computes the audit tree again from the events and compares it with the stored hashes and the head.
 func (l *loader) replay(h head) (audit.Tree, error) {
