@@ -171,6 +171,11 @@ func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, config *au
 }
 
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, refusal api.Refusal) error {
+	if r.ProtoMajor == 1 && r.Header["Expect"] != nil {
+		// Nobody will read the body that the client holds back. Caddy wraps bodies, so net/http does not see that, and would wait for
+		// the body before it sends the answer.
+		w.Header().Set("Connection", "close")
+	}
 	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if h.server == nil || h.server.Errors == nil || len(h.server.Errors.Routes) == 0 || repl == nil {
 		api.WriteRefusal(w, r.Header["Accept"], refusal)

@@ -70,6 +70,9 @@ func (c *wire) try(text string) (*http.Response, string, error) {
 	c.t.Helper()
 	c.say(text)
 	resp, err := http.ReadResponse(c.in, nil)
+	for err == nil && resp.StatusCode == http.StatusContinue {
+		resp, err = http.ReadResponse(c.in, nil)
+	}
 	if err != nil {
 		return nil, "", err
 	}
