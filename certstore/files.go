@@ -83,7 +83,7 @@ func manifest(o badger.Options) (map[uint64]badger.TableManifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read from
 	m, _, err := badger.ReplayManifestFile(f, o.ExternalMagicVersion, o)
 	if err != nil {
 		return nil, fmt.Errorf("the file %s: %w", badger.ManifestFilename, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/bits"
 
 	"github.com/onerecord/certgate/audit"
@@ -29,10 +30,7 @@ type tally struct {
 func (h *head) next() head {
 	n := *h
 	n.Commits++
-	n.Kinds = make(map[gate.RecordKind]tally, len(h.Kinds)+1)
-	for kind, t := range h.Kinds {
-		n.Kinds[kind] = t
-	}
+	n.Kinds = maps.Clone(h.Kinds)
 	return n
 }
 

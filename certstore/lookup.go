@@ -101,20 +101,21 @@ func (d *Directory) holder(n name) string {
 			r = k.record
 		}
 	case gate.CertificateRecord:
-		if c := d.fingerprints[n.print]; c != nil {
+		if c := d.fingerprints[n.hash]; c != nil {
 			r = c.record
 		}
 	case gate.EnrollmentRecord:
-		if e := d.tokens[n.print]; e != nil {
+		if e := d.tokens[n.hash]; e != nil {
 			r = e
 		}
 	case gate.StaffRecord:
 		if p := d.staffNames[n.value]; n.value != "" && p != nil {
 			r = p
 		}
-		if b := d.badges[n.print]; n.value == "" && b.staff != nil {
+		if b := d.badges[n.hash]; n.value == "" && b.staff != nil {
 			r = b.staff
 		}
+	default: // the others have no names
 	}
 	if r == nil {
 		return ""

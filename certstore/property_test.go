@@ -182,7 +182,9 @@ func (m model) put(r gate.Record) {
 func records[P gate.Record](m model, kind gate.RecordKind) []P {
 	var list []P
 	for _, id := range sorted(m[kind]) {
-		list = append(list, m[kind][id].(P))
+		if r, ok := m[kind][id].(P); ok {
+			list = append(list, r)
+		}
 	}
 	return list
 }
@@ -261,7 +263,11 @@ func TestTheDirectoryIsWhatReadingTheStoreAgainGives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.Close()
+		defer func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		want := model{}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			if rapid.IntRange(0, 5).Draw(t, "bookkeep") == 0 {

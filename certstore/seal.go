@@ -44,7 +44,7 @@ func (s *sealer) seal(label string, plaintext []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: draw a nonce: %w", label, err)
 	}
-	return s.aead.Seal(out, nonce, plaintext, []byte(label)), nil
+	return s.aead.Seal(out, nonce, plaintext, []byte(label)), nil //nolint:gosec // G407: the nonce was drawn above
 }
 
 func (s *sealer) unseal(label string, sealed []byte) ([]byte, error) {

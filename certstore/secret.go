@@ -22,7 +22,7 @@ func ReadSecret(path string) (secret [32]byte, err error) {
 	if err != nil {
 		return secret, fmt.Errorf("read the secret file: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read from
 	info, err := f.Stat()
 	if err != nil {
 		return secret, fmt.Errorf("read the secret file: %w", err)

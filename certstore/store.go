@@ -197,6 +197,10 @@ func (s *Store) attach() (err error) {
 	if s.db, err = openBadger(options); err != nil {
 		return err
 	}
+	// Badger leaves it to a goroutine to make the names of new files durable; a log that is synced under a name that is not is lost.
+	if err := syncDir(dir); err != nil {
+		return err
+	}
 	r, err := read(s.db, s.keys, s.options.Zones)
 	if err == nil {
 		err = s.newest.check(r.head.Commits)

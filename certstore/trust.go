@@ -98,7 +98,7 @@ func WriteTrust(dir string, audience gate.Audience, ders [][]byte) (changed bool
 	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, text.Bytes()) {
 		return false, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
 		return false, fmt.Errorf("make the trust directory: %w", err)
 	}
 	if err := replaceFile(name, text.Bytes(), 0o644); err != nil {

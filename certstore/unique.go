@@ -6,14 +6,14 @@ import "github.com/onerecord/certgate/gate"
 type name struct {
 	kind  gate.RecordKind
 	field string
-	value string           // a text, or
-	print gate.Fingerprint // a hash
+	value string // a text, or a hash
+	hash  gate.Fingerprint
 }
 
 func (n name) taken(by string) error {
 	shown := n.value
 	if shown == "" {
-		shown = n.print.String()
+		shown = n.hash.String()
 	}
 	return gate.Errorf(gate.Exists, "%s %s %q is taken by %s", n.kind, n.field, gate.Clip(shown, 120), by)
 }
@@ -30,13 +30,13 @@ func names(r gate.Record) []name {
 	case *gate.Key:
 		return []name{{kind: gate.KeyRecord, field: "handle", value: r.Handle}}
 	case *gate.Certificate:
-		return []name{{kind: gate.CertificateRecord, field: "fingerprint", print: r.Fingerprint}}
+		return []name{{kind: gate.CertificateRecord, field: "fingerprint", hash: r.Fingerprint}}
 	case *gate.Enrollment:
-		return []name{{kind: gate.EnrollmentRecord, field: "token hash", print: r.TokenHash}}
+		return []name{{kind: gate.EnrollmentRecord, field: "token hash", hash: r.TokenHash}}
 	case *gate.Staff:
 		list := []name{{kind: gate.StaffRecord, field: "name", value: r.Name}}
 		for _, c := range r.Certificates {
-			list = append(list, name{kind: gate.StaffRecord, field: "certificate", print: c.Fingerprint})
+			list = append(list, name{kind: gate.StaffRecord, field: "certificate", hash: c.Fingerprint})
 		}
 		return list
 	}
