@@ -105,7 +105,33 @@ func (x *exchange) credentialFor(r *gate.Request, device *gate.Device) (*gate.Ca
 	caller := new(gate.Caller)
 	x.dir.Caller(&probe, caller)
 	caller.KeyProven = key != nil
+	if caller.Device == nil {
+		return caller, x.owners(caller, device)
+	}
 	return caller, nil
+}
+
+// owners fills in what would be found by a credential, for a device that has none yet.
+func (x *exchange) owners(caller *gate.Caller, device *gate.Device) (err error) {
+	caller.Device = device
+	if caller.Organization, err = x.dir.Organization(string(device.Organization)); err != nil {
+		return err
+	}
+	if caller.Account, err = x.dir.Account(string(device.Account)); err != nil {
+		return err
+	}
+	caller.Contracts, caller.Certifications = x.dir.Contracts(device.Account), x.dir.Certifications(device.Account)
+	for _, r := range x.dir.Remediations(device.Account) {
+		switch r.Subject {
+		case gate.Subject{Kind: gate.AccountSubject, ID: string(device.Account)}:
+			caller.Remediations[gate.OfAccount] = append(caller.Remediations[gate.OfAccount], r)
+		case gate.Subject{Kind: gate.OrganizationSubject, ID: string(device.Organization)}:
+			caller.Remediations[gate.OfOrganization] = append(caller.Remediations[gate.OfOrganization], r)
+		case gate.Subject{Kind: gate.DeviceSubject, ID: string(device.ID)}:
+			caller.Remediations[gate.OfDevice] = append(caller.Remediations[gate.OfDevice], r)
+		}
+	}
+	return nil
 }
 
 // best is the last that is live, else the last.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/onerecord/certgate/gate"
 )
@@ -12,12 +13,22 @@ type route struct {
 	do           endpoint
 }
 
+func get(path string, do endpoint) route { return route{http.MethodGet, path, do} }
+
+func post(path string, do endpoint) route { return route{http.MethodPost, path, do} }
+
+// The two usual answers to a change.
+var (
+	creates = writing{creates: true}
+	changes = writing{compares: true}
+)
+
 // routes is the whole admin API. openapi.json describes the same, and a test holds the two together.
 func routes() []route {
-	get := func(path string, do endpoint) route { return route{http.MethodGet, path, do} }
-	post := func(path string, do endpoint) route { return route{http.MethodPost, path, do} }
-	creates := writing{creates: true}
-	changes := writing{compares: true}
+	return slices.Concat(accountRoutes(), caseRoutes(), credentialRoutes(), siteRoutes())
+}
+
+func accountRoutes() []route {
 	return []route{
 		get("/openapi.json", openAPI),
 		get("/v1/whoami", read(whoAmI)),
@@ -40,7 +51,11 @@ func routes() []route {
 		post("/v1/contracts", write(creates, createContract)),
 		get("/v1/contracts/{contract}", read(byPath("contract", (*exchange).showContract))),
 		post("/v1/contracts/{contract}/ending", write(changes, endContract)),
+	}
+}
 
+func caseRoutes() []route {
+	return []route{
 		get("/v1/certifications", certifications.list),
 		post("/v1/certifications", write(creates, createCertification)),
 		get("/v1/certifications/{certification}", read(byPath("certification", (*exchange).showCertification))),
@@ -53,7 +68,11 @@ func routes() []route {
 		post("/v1/certifications/{certification}/recertification", write(changes, recertify)),
 		post("/v1/certifications/{certification}/revocation", write(changes, revokeCertification)),
 		post("/v1/certifications/{certification}/release", write(writing{creates: true, compares: true}, releaseCertified)),
+	}
+}
 
+func credentialRoutes() []route {
+	return []route{
 		get("/v1/enrollments", enrollments.list),
 		get("/v1/enrollments/{enrollment}", read(byPath("enrollment", (*exchange).showEnrollment))),
 		get("/v1/credentials", credentials.list),
@@ -65,7 +84,11 @@ func routes() []route {
 		post("/v1/remediations/{remediation}/lifting", write(changes, liftRemediation)),
 		get("/v1/notices", notices.list),
 		get("/v1/events", listEvents),
+	}
+}
 
+func siteRoutes() []route {
+	return []route{
 		get("/v1/staff", people.list),
 		post("/v1/staff", write(creates, proposePerson)),
 		get("/v1/staff/{person}", read(byPath("person", (*exchange).showPerson))),
