@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/mail"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -200,32 +201,16 @@ func (g *Grant) Check(known func(behavior string) bool) error {
 		if !known(name) {
 			return FieldErrorf("behaviors", "%q is not a behavior of the running configuration", Clip(name, 60))
 		}
-		for _, earlier := range g.Behaviors[:i] {
-			if earlier == name {
-				return FieldErrorf("behaviors", "%s is listed twice", name)
-			}
+		if slices.Contains(g.Behaviors[:i], name) {
+			return FieldErrorf("behaviors", "%s is listed twice", name)
 		}
 	}
 	return InField("purposes", CheckPurposes(g.Purposes))
 }
 
-func (g *Grant) behavior(name string) bool {
-	for _, b := range g.Behaviors {
-		if b == name {
-			return true
-		}
-	}
-	return false
-}
+func (g *Grant) behavior(name string) bool { return slices.Contains(g.Behaviors, name) }
 
-func (g *Grant) purpose(p Purpose) bool {
-	for _, q := range g.Purposes {
-		if q == p {
-			return true
-		}
-	}
-	return false
-}
+func (g *Grant) purpose(p Purpose) bool { return slices.Contains(g.Purposes, p) }
 
 // checkText demands one line of visible text.
 func checkText(field, s string, limit int) error {

@@ -126,7 +126,7 @@ func (b *Behavior) check() error {
 	if err != nil || canonical != template {
 		return Errorf(Invalid, "behavior %s: path %q must be a canonical path such as /fhir/Patient/*", b.Name, Clip(b.Path, 80))
 	}
-	for _, segment := range strings.Split(b.Path, "/") {
+	for segment := range strings.SplitSeq(b.Path, "/") {
 		if segment != "*" && strings.Contains(segment, "*") {
 			return Errorf(Invalid, "behavior %s: path %q: * stands for a whole segment", b.Name, Clip(b.Path, 80))
 		}

@@ -193,7 +193,7 @@ func (c *Certification) evidence() []*Transcript {
 		if t == nil {
 			continue
 		}
-		if n := len(held); n > 0 && !(held[n-1].recorded() && held[n-1].consented()) {
+		if n := len(held); n > 0 && (!held[n-1].recorded() || !held[n-1].consented()) {
 			held = held[:n-1]
 		}
 		held = append(held, t)

@@ -40,7 +40,7 @@ func transcript(by gate.StaffID) gate.Transcript {
 func interviewed() gate.Certification {
 	return gate.Certification{
 		ID: "cas_1", Account: "acc_1", Contract: "con_1", Devices: []gate.DeviceID{"dev_1"},
-		Interviews: []gate.Interview{{ID: "int_1", At: noon, Interviewer: "stf_ben", Held: pointTo(transcript("stf_ben"))}},
+		Interviews: []gate.Interview{{ID: "int_1", At: noon, Interviewer: "stf_ben", Held: new(transcript("stf_ben"))}},
 	}
 }
 

@@ -157,7 +157,7 @@ func TestAddressesAllowOnlyWhatTheyName(t *testing.T) {
 	if nobody.Contains(netip.MustParseAddr("203.0.113.7")) || these.Contains(netip.Addr{}) {
 		t.Error("an empty list, or no address, is let in")
 	}
-	if any := (gate.Addresses{Any: true}); !any.Contains(netip.MustParseAddr("192.0.2.1")) {
+	if anybody := (gate.Addresses{Any: true}); !anybody.Contains(netip.MustParseAddr("192.0.2.1")) {
 		t.Error("any does not allow any")
 	}
 }

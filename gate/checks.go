@@ -60,7 +60,7 @@ func (j *judge) form() Reason {
 	if err != nil {
 		return InvalidRequest
 	}
-	exact := false
+	var exact bool
 	j.d.Path = path
 	j.matched, j.blocked, exact = j.r.Site.Behaviors.match(j.r.Method, path)
 	if _, fault := j.r.Key(); fault || !exact || !one || !methodShaped(j.r.Method) {
@@ -184,8 +184,9 @@ func (j *judge) certification() Reason {
 		return RecertificationOverdue
 	case CertificationRevoked:
 		return CertificationNoLonger
+	default:
+		return CertificationEnded
 	}
-	return CertificationEnded
 }
 
 func (j *judge) behavior() Reason {

@@ -92,7 +92,7 @@ func TestTheContractThatCounts(t *testing.T) {
 	past := newContract(t, "past", "2025-01-01", "2025-12-31", "UTC")
 	recent := newContract(t, "recent", "2026-01-01", "2026-12-31", "UTC")
 	cut := newContract(t, "cut", "2026-06-01", "2028-12-31", "UTC") // began last, ended before the recent one did
-	cut.Ended = &gate.Ending{At: utc(2026, 7, 1, 0, 0)}
+	cut.Ended = &gate.Ending{At: utc(2026, 7, 1, 0)}
 	now := newContract(t, "now", "2027-01-01", "2027-12-31", "UTC")
 	next := newContract(t, "next", "2028-01-01", "2028-12-31", "UTC")
 	later := newContract(t, "later", "2029-01-01", "2029-12-31", "UTC")

@@ -47,7 +47,7 @@ func TestAnIssuerIsGoodInItsFirstAndLastInstant(t *testing.T) {
 
 func TestARetiringKeyIsGoodUntilItsEnd(t *testing.T) {
 	s := good(t, gate.Production)
-	s.c.Key.RetireAt = pointTo(noon.Add(time.Hour))
+	s.c.Key.RetireAt = new(noon.Add(time.Hour))
 	checkMoments(t, s, []moment{
 		{noon, gate.Allowed},
 		{noon.Add(time.Hour - 1), gate.Allowed},
@@ -61,20 +61,20 @@ func TestAContractCountsWholeDaysInItsZone(t *testing.T) {
 		first, last  gate.Date
 		begins, ends time.Time // ends is the first instant after it
 	}{
-		{"UTC", "2027-03-01", "2027-03-31", utc(2027, 3, 1, 0, 0), utc(2027, 4, 1, 0, 0)},
-		{"America/New_York", "2027-03-01", "2027-03-31", utc(2027, 3, 1, 5, 0), utc(2027, 4, 1, 4, 0)},       // summer time begins in between
-		{"America/New_York", "2027-03-14", "2027-03-14", utc(2027, 3, 14, 5, 0), utc(2027, 3, 15, 4, 0)},     // the day of 23 hours
-		{"America/New_York", "2027-11-07", "2027-11-07", utc(2027, 11, 7, 4, 0), utc(2027, 11, 8, 5, 0)},     // the day of 25
-		{"Pacific/Kiritimati", "2027-03-01", "2027-03-31", utc(2027, 2, 28, 10, 0), utc(2027, 3, 31, 10, 0)}, // 14 hours ahead
-		{"Etc/GMT+12", "2027-03-01", "2027-03-31", utc(2027, 3, 1, 12, 0), utc(2027, 4, 1, 12, 0)},           // 12 hours behind
-		{"America/Sao_Paulo", "2018-11-01", "2018-11-03", utc(2018, 11, 1, 3, 0), utc(2018, 11, 4, 3, 0)},    // no midnight after the last day
-		{"America/Sao_Paulo", "2018-11-04", "2018-11-04", utc(2018, 11, 4, 3, 0), utc(2018, 11, 5, 2, 0)},    // none on the first
-		{"Africa/Cairo", "2026-04-24", "2026-04-24", utc(2026, 4, 23, 22, 0), utc(2026, 4, 24, 21, 0)},       // the same east of Greenwich
-		{"America/Havana", "2026-11-01", "2026-11-01", utc(2026, 11, 1, 4, 0), utc(2026, 11, 2, 5, 0)},       // midnight comes twice
-		{"Asia/Amman", "2021-10-28", "2021-10-28", utc(2021, 10, 27, 21, 0), utc(2021, 10, 28, 21, 0)},       // twice after the last day, in the east
-		{"Pacific/Apia", "2011-12-29", "2011-12-30", utc(2011, 12, 29, 10, 0), utc(2011, 12, 30, 10, 0)},     // the last day was skipped
-		{"UTC", "2028-02-29", "2028-02-29", utc(2028, 2, 29, 0, 0), utc(2028, 3, 1, 0, 0)},
-		{"UTC", "2027-12-31", "2027-12-31", utc(2027, 12, 31, 0, 0), utc(2028, 1, 1, 0, 0)},
+		{"UTC", "2027-03-01", "2027-03-31", utc(2027, 3, 1, 0), utc(2027, 4, 1, 0)},
+		{"America/New_York", "2027-03-01", "2027-03-31", utc(2027, 3, 1, 5), utc(2027, 4, 1, 4)},       // summer time begins in between
+		{"America/New_York", "2027-03-14", "2027-03-14", utc(2027, 3, 14, 5), utc(2027, 3, 15, 4)},     // the day of 23 hours
+		{"America/New_York", "2027-11-07", "2027-11-07", utc(2027, 11, 7, 4), utc(2027, 11, 8, 5)},     // the day of 25
+		{"Pacific/Kiritimati", "2027-03-01", "2027-03-31", utc(2027, 2, 28, 10), utc(2027, 3, 31, 10)}, // 14 hours ahead
+		{"Etc/GMT+12", "2027-03-01", "2027-03-31", utc(2027, 3, 1, 12), utc(2027, 4, 1, 12)},           // 12 hours behind
+		{"America/Sao_Paulo", "2018-11-01", "2018-11-03", utc(2018, 11, 1, 3), utc(2018, 11, 4, 3)},    // no midnight after the last day
+		{"America/Sao_Paulo", "2018-11-04", "2018-11-04", utc(2018, 11, 4, 3), utc(2018, 11, 5, 2)},    // none on the first
+		{"Africa/Cairo", "2026-04-24", "2026-04-24", utc(2026, 4, 23, 22), utc(2026, 4, 24, 21)},       // the same east of Greenwich
+		{"America/Havana", "2026-11-01", "2026-11-01", utc(2026, 11, 1, 4), utc(2026, 11, 2, 5)},       // midnight comes twice
+		{"Asia/Amman", "2021-10-28", "2021-10-28", utc(2021, 10, 27, 21), utc(2021, 10, 28, 21)},       // twice after the last day, in the east
+		{"Pacific/Apia", "2011-12-29", "2011-12-30", utc(2011, 12, 29, 10), utc(2011, 12, 30, 10)},     // the last day was skipped
+		{"UTC", "2028-02-29", "2028-02-29", utc(2028, 2, 29, 0), utc(2028, 3, 1, 0)},
+		{"UTC", "2027-12-31", "2027-12-31", utc(2027, 12, 31, 0), utc(2028, 1, 1, 0)},
 	}
 	for _, row := range rows {
 		s := good(t, gate.Production)
@@ -95,8 +95,8 @@ func TestAContractCountsWholeDaysInItsZone(t *testing.T) {
 	}
 }
 
-func utc(year, month, day, hour, minute int) time.Time {
-	return time.Date(year, time.Month(month), day, hour, minute, 0, 0, time.UTC)
+func utc(year, month, day, hour int) time.Time {
+	return time.Date(year, time.Month(month), day, hour, 0, 0, 0, time.UTC)
 }
 
 func TestAnEarlyEndCountsFromItsInstant(t *testing.T) {
@@ -119,7 +119,7 @@ func TestAnEarlyEndAfterTheTermChangesNothing(t *testing.T) {
 
 func TestACertificationLapsesExactlyWhenRecertificationWasDue(t *testing.T) {
 	s := good(t, gate.Production)
-	s.c.Certifications[0].RecertifyBy = pointTo(noon.Add(time.Hour))
+	s.c.Certifications[0].RecertifyBy = new(noon.Add(time.Hour))
 	checkMoments(t, s, []moment{
 		{noon.Add(time.Hour - 1), gate.Allowed},
 		{noon.Add(time.Hour), gate.RecertificationOverdue},
@@ -143,7 +143,7 @@ func TestARenewalNeedsACertificationOfItsOwn(t *testing.T) {
 func TestASuspensionEndsByItself(t *testing.T) {
 	s := good(t, gate.Production)
 	s.c.Remediations[gate.OfDevice] = []*gate.Remediation{
-		{Measure: gate.Suspend, From: noon, Until: pointTo(noon.Add(time.Hour))},
+		{Measure: gate.Suspend, From: noon, Until: new(noon.Add(time.Hour))},
 	}
 	checkMoments(t, s, []moment{
 		{noon.Add(-1), gate.Allowed},
@@ -167,8 +167,8 @@ func TestALiftedSuspensionEndsWhenItWasLifted(t *testing.T) {
 func TestTheStrictestRemediationWins(t *testing.T) {
 	var (
 		never   *time.Time
-		soon    = pointTo(noon.Add(time.Hour))
-		later   = pointTo(noon.Add(2 * time.Hour))
+		soon    = new(noon.Add(time.Hour))
+		later   = new(noon.Add(2 * time.Hour))
 		suspend = func(until *time.Time) *gate.Remediation {
 			return &gate.Remediation{Measure: gate.Suspend, From: noon, Until: until}
 		}

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,7 +127,7 @@ func keyFaults() []fault {
 		everywhere("a key record of another environment", gate.InvalidToken, func(s *scene) { s.c.Key.Environment = other(s.r.Site.Environment) }),
 		everywhere("a revoked key", gate.InvalidToken, func(s *scene) { s.c.Key.Revoked = revokedAt(noon) }),
 		everywhere("a key revoked after now", gate.InvalidToken, func(s *scene) { s.c.Key.Revoked = revokedAt(noon.Add(time.Hour)) }),
-		everywhere("a retired key", gate.InvalidToken, func(s *scene) { s.c.Key.RetireAt = pointTo(noon) }),
+		everywhere("a retired key", gate.InvalidToken, func(s *scene) { s.c.Key.RetireAt = new(noon) }),
 		everywhere("a key without device", gate.InvalidToken, func(s *scene) { s.c.Device = nil }),
 		everywhere("a key of another device", gate.InvalidToken, func(s *scene) { s.c.Key.Device = "dev_2" }),
 		everywhere("a device of another environment", gate.InvalidToken, func(s *scene) { s.c.Device.Environment = other(s.r.Site.Environment) }),
@@ -172,7 +173,7 @@ func termFaults() []fault {
 		inProduction("a certification revoked after now", gate.CertificationNoLonger, func(s *scene) {
 			s.c.Certifications[0].Revoked = &gate.Ending{At: noon.Add(time.Hour)}
 		}),
-		inProduction("recertification overdue", gate.RecertificationOverdue, func(s *scene) { s.c.Certifications[0].RecertifyBy = pointTo(noon) }),
+		inProduction("recertification overdue", gate.RecertificationOverdue, func(s *scene) { s.c.Certifications[0].RecertifyBy = new(noon) }),
 	}
 }
 
@@ -254,8 +255,21 @@ func TestEveryFactIsNeeded(t *testing.T) {
 			if got := s.decide(); got.Reason != f.want(e) {
 				t.Errorf("%s: %s: %s, want %s", e, f.name, got.Reason, f.want(e))
 			}
+			if got := firstRefusal(s); got != f.want(e) {
+				t.Errorf("%s: %s: Explain finds %s first, want %s", e, f.name, got, f.want(e))
+			}
 		}
 	}
+}
+
+// firstRefusal is what Explain finds first.
+func firstRefusal(s *scene) gate.Reason {
+	for _, result := range gate.Explain(&s.r, &s.c, s.now) {
+		if result.Reason != gate.Allowed {
+			return result.Reason
+		}
+	}
+	return gate.Allowed
 }
 
 func TestEveryReasonOfADecisionHasAFault(t *testing.T) {
@@ -278,14 +292,7 @@ func TestTheFirstCheckThatFailsDecides(t *testing.T) {
 		for range rapid.IntRange(0, 4).Draw(rt, "faults") {
 			all[rapid.IntRange(0, len(all)-1).Draw(rt, "fault")].try(s)
 		}
-		got := s.decide()
-		want := gate.Allowed
-		for _, result := range gate.Explain(&s.r, &s.c, s.now) {
-			if result.Reason != gate.Allowed {
-				want = result.Reason
-				break
-			}
-		}
+		got, want := s.decide(), firstRefusal(s)
 		if got.Reason != want {
 			rt.Fatalf("Decide says %s, the first refusal of Explain is %s", got.Reason, want)
 		}
@@ -311,10 +318,10 @@ func TestFaultsAreFoundInTheOrderOfTheChecks(t *testing.T) {
 		byName[f.name] = f
 	}
 	s := good(t, gate.Production)
-	for i := len(order) - 1; i >= 0; i-- {
-		f, ok := byName[order[i]]
+	for _, name := range slices.Backward(order) {
+		f, ok := byName[name]
 		if !ok {
-			t.Fatalf("no fault is called %q", order[i])
+			t.Fatalf("no fault is called %q", name)
 		}
 		f.edit(s)
 		if got := s.decide(); got.Reason != f.production {
@@ -469,4 +476,36 @@ func ExampleDecide() {
 	stranger := gate.Decide(&gate.Request{Site: site, TLS: true}, &gate.Caller{}, time.Unix(0, 0))
 	fmt.Println(stranger.Reason, stranger.Allowed())
 	// Output: certificate-required false
+}
+
+func TestAMethodIsAWordInUpperCase(t *testing.T) {
+	s := good(t, gate.Sandbox)
+	s.c.Device.Grant = nil
+	s.r.Site.Behaviors = compile(t, gate.Behavior{Name: "any", Method: "*", Path: "/fhir/*"})
+	for method, want := range map[string]gate.Reason{
+		"GET": gate.Allowed, "M-SEARCH": gate.Allowed, "AZ": gate.Allowed, "QUERY": gate.Allowed,
+		"": gate.InvalidRequest, "get": gate.InvalidRequest, "Get": gate.InvalidRequest, "G@T": gate.InvalidRequest, "G[T": gate.InvalidRequest,
+		"GET X": gate.InvalidRequest, "GET\n": gate.InvalidRequest, "*": gate.InvalidRequest, "GET1": gate.InvalidRequest,
+		"connect": gate.InvalidRequest, "trace": gate.InvalidRequest,
+	} {
+		s.r.Method = method
+		if got := s.decide(); got.Reason != want {
+			t.Errorf("%q: %s, want %s", method, got.Reason, want)
+		}
+	}
+}
+
+func TestAWebSocketOpensWhereItsBehaviorSaysSo(t *testing.T) {
+	for _, e := range environments {
+		s := good(t, e)
+		s.r.Path = "/subscriptions/1/socket"
+		for upgrade, want := range map[string]gate.Reason{
+			"": gate.Allowed, "websocket": gate.Allowed, "WebSocket": gate.Allowed, "h2c": gate.UpgradeNotAllowed, "websocket/13": gate.UpgradeNotAllowed,
+		} {
+			s.r.Upgrade = upgrade
+			if got := s.decide(); got.Reason != want {
+				t.Errorf("%s: upgrade to %q: %s, want %s", e, upgrade, got.Reason, want)
+			}
+		}
+	}
 }

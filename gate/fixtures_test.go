@@ -142,6 +142,3 @@ func located(t rapid.TB, zone string) *time.Location {
 	}
 	return l
 }
-
-// pointTo is for fields that are pointers because they may be absent.
-func pointTo[T any](v T) *T { return &v }

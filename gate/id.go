@@ -6,21 +6,34 @@ import (
 	"strings"
 )
 
-// Identifiers are typed, prefixed and sort by creation time: a prefix that names the noun, then 26 characters that encode a
-// UUIDv7 (RFC 9562) in Crockford's base 32, lower case. They are never reused and never carry a meaning besides.
+// Identifiers are typed, prefixed and sort by creation time: a prefix that names the noun, then 26 characters
+// that encode a UUIDv7 (RFC 9562) in Crockford's base 32, lower case. They are never reused and never carry a meaning besides.
+
 type (
-	AccountID       string // acc_
-	OrganizationID  string // org_
-	DeviceID        string // dev_
-	ContractID      string // con_
-	CertificationID string // cas_
-	InterviewID     string // int_
-	KeyID           string // key_
-	CertificateID   string // crt_
-	EnrollmentID    string // enr_
-	RemediationID   string // rem_
-	NoticeID        string // not_
-	StaffID         string // stf_
+	// AccountID names an account, with prefix acc_.
+	AccountID string
+	// OrganizationID names an organization, with prefix org_.
+	OrganizationID string
+	// DeviceID names a device, with prefix dev_.
+	DeviceID string
+	// ContractID names a contract, with prefix con_.
+	ContractID string
+	// CertificationID names a certification case, with prefix cas_.
+	CertificationID string
+	// InterviewID names an interview, with prefix int_.
+	InterviewID string
+	// KeyID names a production key, with prefix key_.
+	KeyID string
+	// CertificateID names a certificate, with prefix crt_.
+	CertificateID string
+	// EnrollmentID names an enrollment, with prefix enr_.
+	EnrollmentID string
+	// RemediationID names a remediation, with prefix rem_.
+	RemediationID string
+	// NoticeID names a notice, with prefix not_.
+	NoticeID string
+	// StaffID names a staff member, with prefix stf_.
+	StaffID string
 )
 
 // Prefixes of the identifiers, one per noun.

@@ -255,7 +255,7 @@ func TestARequestPresentsExactlyOneKey(t *testing.T) {
 }
 
 func TestAKeyEndsForGoodWhenItIsRevoked(t *testing.T) {
-	key := gate.Key{ID: "key_1", RetireAt: pointTo(noon.Add(time.Hour))}
+	key := gate.Key{ID: "key_1", RetireAt: new(noon.Add(time.Hour))}
 	revoked, err := key.Revoke(gate.Revocation{At: noon, Reason: gate.KeyCompromise, Why: "found in a repository"})
 	if err != nil || revoked.State(noon) != gate.Revoked || revoked.State(noon.Add(-time.Hour)) != gate.Revoked {
 		t.Errorf("revoked: %s, %v", revoked.State(noon), err)

@@ -1,6 +1,9 @@
 package gate
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Purpose is a purpose of use: why a customer asks for a patient's data. The codes are HL7's (PurposeOfUse, v3-ActReason).
 type Purpose string
@@ -46,10 +49,8 @@ func CheckPurposes(list []Purpose) error {
 		if !ok {
 			return Errorf(Invalid, "purpose %q: must be TREAT, HPAYMT, HOPERAT or PATRQT", Clip(string(given), 40))
 		}
-		for _, earlier := range list[:i] {
-			if earlier == p {
-				return Errorf(Invalid, "purpose %s is listed twice", p)
-			}
+		if slices.Contains(list[:i], p) {
+			return Errorf(Invalid, "purpose %s is listed twice", p)
 		}
 		list[i] = p
 	}

@@ -55,7 +55,7 @@ func TestThePurposeOfARequest(t *testing.T) {
 		{"else the device's default", nil, gate.Treatment, gate.Purposes(), gate.Treatment, gate.Allowed},
 		{"else the only one", nil, "", []gate.Purpose{gate.Operations}, gate.Operations, gate.Allowed},
 		{"of two neither", nil, "", []gate.Purpose{gate.Operations, gate.Treatment}, "", gate.PurposeRequired},
-		{"of none none", nil, "", nil, "", gate.PurposeRequired},
+		{"none where none is granted", nil, "", nil, "", gate.PurposeRequired},
 		{"the header's though the default is granted", []string{"PATRQT"}, gate.Treatment, []gate.Purpose{gate.Treatment}, "", gate.PurposeNotGranted},
 		{"the default though another is granted", nil, gate.Treatment, []gate.Purpose{gate.Payment}, "", gate.PurposeNotGranted},
 	}

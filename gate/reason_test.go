@@ -24,7 +24,7 @@ unavailable clock-unusable state-unconfirmed
 
 func TestTheCodesOfRefusals(t *testing.T) {
 	want := map[string]bool{}
-	for _, code := range strings.Fields(codes) {
+	for code := range strings.FieldsSeq(codes) {
 		want[code] = true
 	}
 	got := map[string]bool{}

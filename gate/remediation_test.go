@@ -36,7 +36,7 @@ func TestWhoMayLiftASuspensionAndWhen(t *testing.T) {
 		{"a second person who claims a mistake", nil, gate.Lifting{By: "stf_cho", At: noon, Why: why, Mistake: true}, "", 0, false},
 		{"without a reason", nil, gate.Lifting{By: "stf_cho", At: noon}, "why: ", gate.Invalid, false},
 		{"before it begins", nil, gate.Lifting{By: "stf_cho", At: noon.Add(-1), Why: why}, "not in force", gate.Conflict, false},
-		{"after its end", func(r *gate.Remediation) { r.Until = pointTo(noon.Add(time.Hour)) }, gate.Lifting{By: "stf_cho", At: noon.Add(time.Hour), Why: why}, "not in force", gate.Conflict, false},
+		{"after its end", func(r *gate.Remediation) { r.Until = new(noon.Add(time.Hour)) }, gate.Lifting{By: "stf_cho", At: noon.Add(time.Hour), Why: why}, "not in force", gate.Conflict, false},
 		{"twice", func(r *gate.Remediation) { r.Lifted = &gate.Lifting{At: noon} }, gate.Lifting{By: "stf_cho", At: noon, Why: why}, "lifted already", gate.Conflict, false},
 		{"a termination", func(r *gate.Remediation) { r.Measure = gate.Terminate }, gate.Lifting{By: "stf_cho", At: noon, Why: why}, "for good", gate.Conflict, false},
 		{"a termination, at once, by who imposed it", func(r *gate.Remediation) { r.Measure = gate.Terminate }, gate.Lifting{By: "stf_ben", At: noon, Why: why}, "for good", gate.Conflict, false},

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -113,14 +114,11 @@ func (a Actor) May(action Action) error {
 }
 
 func join[S ~string](list []S, sep string) string {
-	out := ""
+	words := make([]string, len(list))
 	for i, s := range list {
-		if i > 0 {
-			out += sep
-		}
-		out += string(s)
+		words[i] = string(s)
 	}
-	return out
+	return strings.Join(words, sep)
 }
 
 // Active reports whether the person may act at all.
