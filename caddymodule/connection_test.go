@@ -47,12 +47,14 @@ func TestEveryWayToStopTakesEffectOnTheNextRequestOfAnOpenConnection(t *testing.
 		stop func(c *credential)
 		code string
 	}{
-		"suspend the account":      {func(c *credential) { w.impose(w.ben, gate.Suspend, gate.AccountSubject, string(c.Device.Account)) }, "account-suspended"},
-		"suspend the organization": {func(c *credential) { w.impose(w.ben, gate.Suspend, gate.OrganizationSubject, string(c.Device.Organization)) }, "account-suspended"},
-		"suspend the device":       {func(c *credential) { w.impose(w.ben, gate.Suspend, gate.DeviceSubject, string(c.Device.ID)) }, "account-suspended"},
-		"suspend the key":          {func(c *credential) { w.impose(w.ben, gate.Suspend, gate.KeySubject, string(c.KeyID)) }, "account-suspended"},
-		"suspend the certificate":  {func(c *credential) { w.impose(w.ben, gate.Suspend, gate.CertificateSubject, string(c.Certificate.ID)) }, "account-suspended"},
-		"terminate the account":    {func(c *credential) { w.impose(w.cho, gate.Terminate, gate.AccountSubject, string(c.Device.Account)) }, "account-terminated"},
+		"suspend the account": {func(c *credential) { w.impose(w.ben, gate.Suspend, gate.AccountSubject, string(c.Device.Account)) }, "account-suspended"},
+		"suspend the organization": {func(c *credential) {
+			w.impose(w.ben, gate.Suspend, gate.OrganizationSubject, string(c.Device.Organization))
+		}, "account-suspended"},
+		"suspend the device":      {func(c *credential) { w.impose(w.ben, gate.Suspend, gate.DeviceSubject, string(c.Device.ID)) }, "account-suspended"},
+		"suspend the key":         {func(c *credential) { w.impose(w.ben, gate.Suspend, gate.KeySubject, string(c.KeyID)) }, "account-suspended"},
+		"suspend the certificate": {func(c *credential) { w.impose(w.ben, gate.Suspend, gate.CertificateSubject, string(c.Certificate.ID)) }, "account-suspended"},
+		"terminate the account":   {func(c *credential) { w.impose(w.cho, gate.Terminate, gate.AccountSubject, string(c.Device.Account)) }, "account-terminated"},
 		"revoke the key": {func(c *credential) {
 			_, err := w.authority().RevokeKey(w.ben, c.KeyID, gate.KeyCompromise, "lost")
 			must(t, err)

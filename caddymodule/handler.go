@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -177,16 +178,36 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, refusal api.Ref
 		w.Header().Set("Connection", "close")
 	}
 	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if h.server == nil || h.server.Errors == nil || len(h.server.Errors.Routes) == 0 || repl == nil {
-		api.WriteRefusal(w, r.Header["Accept"], refusal)
-		return nil
+	if repl != nil && h.server != nil && h.server.Errors != nil && len(h.server.Errors.Routes) > 0 {
+		repl.Set("http.certgate.code", refusal.Reason.String())
+		repl.Set("http.certgate.detail", refusal.Detail)
+		repl.Set("http.certgate.instance", refusal.Instance)
+		if h.answerPage(w, r, refusal) {
+			return nil
+		}
 	}
-	// The site has error pages of its own. They get what the public body says and no more; the headers stay ours.
+	api.WriteRefusal(w, r.Header["Accept"], refusal)
+	return nil
+}
+
+// answerPage lets the error routes answer (handle_errors), with our headers and placeholders that hold no more than the public body.
+// It reports whether they did: the sites of a listener share one list of routes, and a route may be for some statuses only, so there may
+// be none for this request, and Caddy would then send no body at all.
+func (h *Handler) answerPage(w http.ResponseWriter, r *http.Request, refusal api.Refusal) bool {
 	api.SetRefusalHeaders(w.Header(), refusal)
-	repl.Set("http.certgate.code", refusal.Reason.String())
-	repl.Set("http.certgate.detail", refusal.Detail)
-	repl.Set("http.certgate.instance", refusal.Instance)
-	return caddyhttp.HandlerError{StatusCode: api.StatusOf(refusal.Reason), Err: errors.New(refusal.Reason.String())}
+	failure := caddyhttp.HandlerError{StatusCode: api.StatusOf(refusal.Reason), Err: errors.New(refusal.Reason.String())}
+	var page bytes.Buffer
+	recorder := caddyhttp.NewResponseRecorder(w, &page, func(int, http.Header) bool { return true })
+	nobody := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	err := h.server.Errors.Routes.Compile(nobody).ServeHTTP(recorder, h.server.Errors.WithError(r, failure))
+	if err != nil {
+		h.log.Error("the error page failed", zap.String("id", refusal.Instance), zap.Error(err))
+	}
+	if err != nil || page.Len() == 0 {
+		return false
+	}
+	_ = recorder.WriteResponse() // whoever was reading is gone
+	return true
 }
 
 // describe adds who called to Caddy's access log.

@@ -58,7 +58,9 @@ func TestTheVerifierRefusesStrangersInTheHandshakeAndCountsThem(t *testing.T) {
 	_, device, acme := w.certified("acme")
 	unsuitable := w.sign(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })
 	w.register(device, unsuitable)
-	expired := w.sign(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Minute), time.Now().Add(-time.Minute) })
+	expired := w.sign(func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Minute), time.Now().Add(-time.Minute)
+	})
 	w.register(device, expired)
 
 	if resp, body := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != 200 {
@@ -102,7 +104,9 @@ func TestCaddysOwnVerificationWorksToo(t *testing.T) {
 	if resp, body := w.get(w.client("h2", &revoked), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != 403 || !strings.Contains(body, "certificate-revoked") {
 		t.Errorf("a revoked certificate got %d %s", resp.StatusCode, body)
 	}
-	expired := w.sign(func(c *x509.Certificate) { c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Minute), time.Now().Add(-time.Minute) })
+	expired := w.sign(func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = time.Now().Add(-2*time.Minute), time.Now().Add(-time.Minute)
+	})
 	for name, crt := range map[string]*tls.Certificate{"foreign": foreign(t), "expired": &expired, "none": nil} {
 		if text := w.alert(t, crt, acme.Key); !strings.Contains(text, "tls: ") {
 			t.Errorf("%s: the client was told %q", name, text)
