@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/onerecord/certgate/certstore"
@@ -216,11 +217,17 @@ func (f *founding) events(store *certstore.Store) error {
 	return nil
 }
 
+// ders are the CAs of an audience in the order of their records, so that the first start finds the trust files as it would write them.
 func (f *founding) ders(audience gate.Audience) (ders [][]byte) {
+	var records []*gate.CA
 	for _, ca := range f.cas {
 		if ca.record.Audience == audience {
-			ders = append(ders, ca.record.DER)
+			records = append(records, ca.record)
 		}
+	}
+	slices.SortFunc(records, func(a, b *gate.CA) int { return strings.Compare(a.RecordID(), b.RecordID()) })
+	for _, r := range records {
+		ders = append(ders, r.DER)
 	}
 	return ders
 }
@@ -248,12 +255,15 @@ func (f *founding) write(secret [32]byte) error {
 	if err := errors.Join(f.events(store), store.Close()); err != nil {
 		return err
 	}
-	for _, audience := range []gate.Audience{gate.Customers, gate.Operators} {
+	for i, audience := range []gate.Audience{gate.Customers, gate.Operators} {
 		name, err := certstore.TrustFile(s.DataDir, audience)
 		if err != nil {
 			return err
 		}
-		f.made = append(f.made, filepath.Dir(name), name)
+		if i == 0 {
+			f.made = append(f.made, filepath.Dir(name))
+		}
+		f.made = append(f.made, name)
 		if _, err := certstore.WriteTrust(s.DataDir, audience, f.ders(audience)); err != nil {
 			return err
 		}
