@@ -128,11 +128,15 @@ func (c *Client) ScheduleInterview(ctx context.Context, id string, in NewIntervi
 }
 
 // RecordInterview notes what an interview yielded.
+//
+//nolint:revive // the path has two names in it
 func (c *Client) RecordInterview(ctx context.Context, id, interview string, in InterviewRecord, o ...Option) (*Certification, error) {
 	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications", id, "interviews", interview, "record"), options: o}, in)
 }
 
 // CloseFinding notes how the n-th finding, from 0, was settled.
+//
+//nolint:revive // the path has two names in it
 func (c *Client) CloseFinding(ctx context.Context, id string, n int, in Why, o ...Option) (*Certification, error) {
 	address := segments("v1", "certifications", id, "findings", strconv.Itoa(n), "closing")
 	return clientPost[Certification](ctx, c, outgoing{address: address, options: o}, in)

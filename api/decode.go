@@ -43,8 +43,8 @@ func decodeValue(raw json.RawMessage, v reflect.Value, field string) error {
 		v.Set(reflect.New(v.Type().Elem()))
 		return decodeValue(raw, v.Elem(), field)
 	}
-	if _, own := v.Addr().Interface().(encoding.TextUnmarshaler); !own {
-		switch v.Kind() { //nolint:exhaustive // the rest are single values
+	if _, own := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); !own {
+		switch v.Kind() {
 		case reflect.Struct:
 			return decodeStruct(raw, v, field)
 		case reflect.Slice:
@@ -134,8 +134,8 @@ func nameOf(f reflect.StructField) string {
 // list names the fields of a struct, for people.
 func list(t reflect.Type) string {
 	var names []string
-	for i := range t.NumField() {
-		if name := nameOf(t.Field(i)); name != "" {
+	for field := range t.Fields() {
+		if name := nameOf(field); name != "" {
 			names = append(names, name)
 		}
 	}
@@ -164,10 +164,10 @@ func wantedForm(v reflect.Value) string {
 	case netip.Prefix:
 		return "a network such as 203.0.113.0/24"
 	}
-	if _, text := v.Addr().Interface().(encoding.TextUnmarshaler); text {
+	if _, text := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); text {
 		return "a text"
 	}
-	switch v.Kind() { //nolint:exhaustive // the rest do not occur in what we read
+	switch v.Kind() {
 	case reflect.String:
 		return "a text"
 	case reflect.Bool:

@@ -77,9 +77,6 @@ func pageLimit(q url.Values) (int, error) {
 
 // query reads the query string and refuses parameters that mean nothing here: a filter with a slip of the pen must not list everything.
 func (x *exchange) query(allowed ...string) (url.Values, error) {
-	if x.r.URL.RawQuery == "" {
-		return nil, nil
-	}
 	q, err := url.ParseQuery(x.r.URL.RawQuery)
 	if err != nil {
 		return nil, unreadable("the query string cannot be read")

@@ -98,8 +98,8 @@ func TestEverySchemaHasTheFieldsOfItsType(t *testing.T) {
 }
 
 func jsonNames(t reflect.Type) (names []string) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
+		f := f
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous:

@@ -41,6 +41,7 @@ type sites struct {
 }
 
 func open(t testing.TB) *sites {
+	t.Helper()
 	s := &sites{World: gatetest.New(t), t: t}
 	authority := func() *authority.Authority { return s.Authority }
 	onError := func(_ *http.Request, err error, _ string) {
@@ -207,6 +208,7 @@ func golden(t *testing.T, name string, v any) {
 
 // check fails the test if err is not nil.
 func check[T any](t *testing.T) func(v T, err error) T {
+	t.Helper()
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {
