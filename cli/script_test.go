@@ -1,0 +1,193 @@
+package cli_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/gatetest"
+	"github.com/onerecord/certgate/issuer"
+)
+
+// TestScripts runs each script in testdata/script against a server of its own: the real admin and public APIs over TLS, with a real
+// authority in memory behind them. A script finds profiles for ben, cho and eve (default: ben), and these commands beside the usual:
+//
+//	link DEVICE FILE   writes the device's newest enrollment link, as the customer would be sent it
+//	code N ARGS...     runs certgate, which must end with exit code N
+//	unchanged          fails if anything has changed since the script began or since changed was last called
+//	changed            fails if nothing has
+func TestScripts(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, script := range scripts {
+		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
+			s := newServer(t)
+			testscript.Run(t, testscript.Params{
+				Files: []string{script}, RequireExplicitExec: true, UpdateScripts: os.Getenv("UPDATE") != "",
+				Setup: s.setup,
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"link": s.link, "code": code, "unchanged": s.unchanged, "changed": s.changed,
+				},
+			})
+		})
+	}
+}
+
+// server is the two APIs over TLS.
+type server struct {
+	*gatetest.World
+	admin, public *httptest.Server
+	badges        map[string]badge
+	events        int64
+}
+
+// badge is a certificate with its key, as PEM.
+type badge struct{ certificate, key []byte }
+
+func newServer(t *testing.T) *server {
+	w := gatetest.New(t)
+	s := &server{World: w, badges: make(map[string]badge)}
+	opened := func() *authority.Authority { return w.Authority }
+	failed := func(_ *http.Request, err error, id string) { t.Errorf("%s: %v", id, err) }
+	s.admin = httptest.NewUnstartedServer(&api.Staff{Authority: opened, Config: func() *authority.Config { return w.Config }, Actor: s.actor, OnError: failed})
+	s.admin.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	s.admin.StartTLS()
+	t.Cleanup(s.admin.Close)
+	s.public = httptest.NewTLSServer(&api.Public{Authority: opened, OnError: failed})
+	t.Cleanup(s.public.Close)
+	for name, b := range w.Badges {
+		s.badges[name] = badge{b.Leaf, b.Key}
+	}
+	s.badges["ben"] = s.newBadge(t, "ben")
+	s.events = w.Store().EventCount()
+	return s
+}
+
+// newBadge gives a person another certificate, whose key is known here.
+func (s *server) newBadge(t *testing.T, name string) badge {
+	key, csr := s.NewCSR(name)
+	person, err := s.Directory().Staff(name)
+	if err == nil {
+		_, err = s.ProposeChange(s.Cho, person.ID, nil, csr)
+	}
+	if err == nil {
+		person, err = s.ConfirmStaff(s.Eve, person.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := issuer.MarshalKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return badge{issuer.CertificatePEM(person.Certificates[len(person.Certificates)-1].DER), issuer.KeyPEM(der)}
+}
+
+// actor finds the person behind the client certificate, as Caddy's door does.
+func (s *server) actor(r *http.Request) (gate.Actor, error) {
+	if len(r.TLS.PeerCertificates) == 0 {
+		return s.Operator(nil)
+	}
+	crt := r.TLS.PeerCertificates[0]
+	leaf := &gate.Leaf{Fingerprint: gate.FingerprintOf(crt.Raw), NotBefore: crt.NotBefore, NotAfter: crt.NotAfter, CA: crt.IsCA, ClientAuth: true}
+	if chain, err := s.Anchors(gate.Operators).Verify(crt, nil, s.Now()); err == nil {
+		leaf.Anchor = gate.FingerprintOf(chain.Anchor.Raw)
+	}
+	return s.Operator(leaf)
+}
+
+// setup writes the files of the three people and their profiles into the script's home directory.
+func (s *server) setup(env *testscript.Env) error {
+	home := filepath.Join(env.WorkDir, "home")
+	config := filepath.Join(home, ".config", "certgate")
+	if err := os.MkdirAll(config, 0o700); err != nil {
+		return err
+	}
+	profiles := "profiles:\n"
+	for name, b := range s.badges {
+		label := name
+		if name == "ben" {
+			label = "default"
+		}
+		profiles += "  " + label + ": {admin_url: '" + s.admin.URL + "', certificate: " + name + ".crt, key: " + name + ".key, ca: ca.crt}\n"
+		for suffix, content := range map[string][]byte{".crt": b.certificate, ".key": b.key} {
+			if err := os.WriteFile(filepath.Join(config, name+suffix), content, 0o600); err != nil {
+				return err
+			}
+		}
+	}
+	ca := pemOf(s.admin.Certificate())
+	for name, content := range map[string][]byte{"config.yaml": []byte(profiles), "ca.crt": ca} {
+		if err := os.WriteFile(filepath.Join(config, name), content, 0o600); err != nil {
+			return err
+		}
+	}
+	_, recipient, err := certstore.NewIdentity()
+	if err != nil {
+		return err
+	}
+	env.Setenv("RECIPIENT", recipient)
+	env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would let each program linger for a second
+	env.Setenv("HOME", home)
+	env.Setenv("CONFIG", config)
+	env.Setenv("ADMIN", s.admin.URL)
+	return nil
+}
+
+func pemOf(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+}
+
+func (s *server) link(ts *testscript.TestScript, _ bool, args []string) {
+	device, err := s.Directory().Device(args[0])
+	ts.Check(err)
+	list := s.Directory().Enrollments(device.ID)
+	link, err := s.TakeLink(list[len(list)-1].Notice)
+	ts.Check(err)
+	// The world's public URL is a name; the server of the test is somewhere on this machine.
+	link = strings.Replace(link, gatetest.PublicURL, s.public.URL, 1)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(link+"\n"), 0o600))
+}
+
+func code(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec("certgate", args[1:]...)
+	got := 0
+	if exit, ok := err.(interface{ ExitCode() int }); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func (s *server) unchanged(ts *testscript.TestScript, _ bool, _ []string) {
+	if n := s.Store().EventCount(); n != s.events {
+		ts.Fatalf("%d changes", n-s.events)
+	}
+}
+
+func (s *server) changed(ts *testscript.TestScript, _ bool, _ []string) {
+	if s.Store().EventCount() == s.events {
+		ts.Fatalf("nothing has changed")
+	}
+	s.events = s.Store().EventCount()
+}
