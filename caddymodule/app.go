@@ -163,7 +163,7 @@ func (a *App) acquire(open caddy.Constructor) error {
 }
 
 func (a *App) open() (caddy.Destructor, error) {
-	opened, err := authority.Open(authority.Options{DataDir: a.DataDir, SecretFile: a.SecretFile, Log: caddy.Log().Named("certgate")})
+	opened, err := authority.Open(authority.Options{DataDir: a.DataDir, SecretFile: a.SecretFile, Log: runningLog()})
 	if err != nil {
 		return nil, err
 	}
@@ -179,10 +179,7 @@ func (a *App) settings() authority.Settings {
 }
 
 // active reports whether Caddy runs this configuration: it switches only after every app has started.
-func (a *App) active() bool {
-	running, err := caddy.ActiveContext().AppIfConfigured("certgate")
-	return err == nil && running == any(a)
-}
+func (a *App) active() bool { return running() == a }
 
 // wait returns the configuration in force, waiting a little for a cold start. The error is authority.ErrUnavailable.
 func (a *App) wait(ctx context.Context) (*authority.Config, error) {
@@ -233,13 +230,18 @@ var (
 
 // Running is the open data directory of the configuration that Caddy runs in this process; nil if none does.
 func Running() *authority.Authority {
-	running, err := caddy.ActiveContext().AppIfConfigured("certgate")
+	if app := running(); app != nil {
+		return app.authority()
+	}
+	return nil
+}
+
+// running is the app of the configuration that Caddy runs; nil if it runs none, or one without certgate.
+func running() *App {
+	v, err := caddy.ActiveContext().AppIfConfigured("certgate")
 	if err != nil {
 		return nil
 	}
-	app, ok := running.(*App)
-	if !ok {
-		return nil
-	}
-	return app.authority()
+	app, _ := v.(*App)
+	return app
 }

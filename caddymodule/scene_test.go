@@ -86,7 +86,7 @@ func (w *world) certificateScenes(all map[gate.Reason]scene, acme *credential) {
 }
 
 // foreign is a certificate of somebody else's authority.
-func foreign(t *testing.T) *tls.Certificate {
+func foreign(t testing.TB) *tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)

@@ -37,7 +37,7 @@ import (
 // world is a whole certgate: real Caddy with real TLS in this process, a data directory on disk, three staff, one upstream. One Caddy
 // runs in a process at a time, so tests that use a world do not run in parallel.
 type world struct {
-	t             *testing.T
+	t             testing.TB
 	dir           string
 	port          int
 	upstream      *upstream
@@ -56,7 +56,7 @@ type upstream struct {
 	hits     atomic.Int64
 }
 
-func newUpstream(t *testing.T) *upstream {
+func newUpstream(t testing.TB) *upstream {
 	t.Helper()
 	u := &upstream{}
 	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -72,7 +72,7 @@ func newUpstream(t *testing.T) *upstream {
 }
 
 // last is the latest request that reached the upstream.
-func (u *upstream) last(t *testing.T) *http.Request {
+func (u *upstream) last(t testing.TB) *http.Request {
 	t.Helper()
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -83,7 +83,7 @@ func (u *upstream) last(t *testing.T) *http.Request {
 }
 
 // newWorld founds a data directory and starts Caddy in front of an upstream.
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := foundWorld(t)
 	w.mustLoad(w.caddyfile())
@@ -91,7 +91,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // foundWorld makes everything but a running Caddy.
-func foundWorld(t *testing.T) *world {
+func foundWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), upstream: newUpstream(t), port: freePort(t)}
 	identity, err := age.GenerateX25519Identity()
@@ -112,14 +112,14 @@ func foundWorld(t *testing.T) *world {
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -313,7 +313,7 @@ func (w *world) enroll(device *gate.Device, certification gate.CertificationID) 
 	return &credential{Credential: got, tls: tls.Certificate{Certificate: [][]byte{block.Bytes}, PrivateKey: key}}
 }
 
-func newCSR(t *testing.T) (*ecdsa.PrivateKey, []byte) {
+func newCSR(t testing.TB) (*ecdsa.PrivateKey, []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -438,7 +438,7 @@ func (w *world) try(c *http.Client, host, path, key string, edit ...func(*http.R
 }
 
 // eventually waits for a condition, for at most ten seconds.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
