@@ -32,7 +32,8 @@
 // in the directory at once; what it would give does not; and no further change is taken until the store has been closed, opened and
 // read again, which the next Update does first.
 //
-// Reading order: keys.go (the keyspace), record.go (the stored form), head.go, tx.go and commit.go (how a change is made), store.go,
-// load.go (what a start checks), directory.go. Beside them, in files of their own: trust.go (CA certificates for Caddy), secret.go and
-// kit.go (what must not be lost).
+// Reading order: keys.go (the keyspace), record.go (the stored form), head.go, tx.go, commit.go and write.go (how a change is made),
+// store.go, load.go and explain.go (what a start checks, and how it names what is wrong), files.go, tables.go and newest.go (what it checks
+// before and beside Badger), directory.go and links.go. Beside them: trust.go (CA certificates for Caddy), secret.go and kit.go (what must
+// not be lost).
 package certstore
