@@ -54,11 +54,15 @@ func (a *Authority) recordBehaviors() error {
 			return gate.Event{}, err
 		}
 		list := mergeBehaviors(table.Behaviors, next.List(), blocked)
-		if slices.Equal(list, table.Behaviors) && len(table.Allowances) == 0 {
+		if slices.Equal(list, table.Behaviors) {
 			return gate.Event{}, errKnown
 		}
+		// An allowance is used up by the change that needed it, and stays for as long as another one comes first.
+		needed := (&gate.BehaviorTable{Behaviors: table.Behaviors}).Changed(next)
+		table.Allowances = slices.DeleteFunc(table.Allowances, func(b gate.Behavior) bool {
+			return slices.Contains(needed, b.Name) && !slices.Contains(blocked, b.Name)
+		})
 		table.Behaviors = list
-		table.Allowances = slices.DeleteFunc(table.Allowances, func(b gate.Behavior) bool { return len(table.Changed(next)) == 0 })
 		certstore.Put(tx, table)
 		return gate.Event{Verb: gate.BehaviorsChanged, Object: table.RecordID()}, nil
 	})
@@ -118,12 +122,8 @@ func (a *Authority) ProposeLowering(by By, host string, to gate.Environment, why
 	if err := errors.Join(by.May(gate.ManageSite), gate.CheckReason(why)); err != nil {
 		return nil, err
 	}
-	return a.changeHost(by, gate.Event{Verb: gate.HostLoweringProposed, Object: host, Why: why}, func(h *gate.Host) error {
-		if to == gate.NoEnvironment || to >= h.Strictest {
-			return gate.FieldErrorf("to", "must be lower than %s, which %s has served", h.Strictest, h.Name)
-		}
-		h.Lowering = &gate.Lowering{To: to, Why: why, ProposedBy: by.Staff}
-		return nil
+	return a.changeHost(by, gate.Event{Verb: gate.HostLoweringProposed, Object: host, Why: why}, func(h gate.Host) (gate.Host, error) {
+		return h.Propose(to, by.Staff, why)
 	})
 }
 
@@ -132,31 +132,28 @@ func (a *Authority) ConfirmLowering(by By, host string) (*gate.Host, error) {
 	if err := by.May(gate.ManageSite); err != nil {
 		return nil, err
 	}
-	return a.changeHost(by, gate.Event{Verb: gate.HostLoweringConfirmed, Object: host}, func(h *gate.Host) error {
-		switch {
-		case h.Lowering == nil || h.Lowering.ConfirmedBy != "":
-			return gate.Errorf(gate.Conflict, "there is nothing to confirm for %s", h.Name)
-		case h.Lowering.ProposedBy == by.Staff:
-			return gate.Errorf(gate.Forbidden, "you proposed this; a second admin must confirm it")
+	return a.changeHost(by, gate.Event{Verb: gate.HostLoweringConfirmed, Object: host}, func(h gate.Host) (gate.Host, error) {
+		if h.Lowering != nil {
+			if err := a.stillAdmin(h.Lowering.ProposedBy); err != nil {
+				return h, err
+			}
 		}
-		l := *h.Lowering
-		l.ConfirmedBy = by.Staff
-		h.Lowering = &l
-		return nil
+		return h.Confirm(by.Staff, by.names())
 	})
 }
 
-func (a *Authority) changeHost(by By, event gate.Event, f func(*gate.Host) error) (*gate.Host, error) {
-	var h *gate.Host
-	_, err := a.change(by, func(tx *certstore.Tx) (_ gate.Event, err error) {
-		if h, err = load[gate.Host](tx, by, event.Object); err != nil {
+func (a *Authority) changeHost(by By, event gate.Event, f func(gate.Host) (gate.Host, error)) (*gate.Host, error) {
+	var out gate.Host
+	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		h, err := load[gate.Host](tx, by, event.Object)
+		if err != nil {
 			return event, err
 		}
-		if err := f(h); err != nil {
+		if out, err = f(*h); err != nil {
 			return event, err
 		}
-		certstore.Put(tx, h)
+		certstore.Put(tx, &out)
 		return event, nil
 	})
-	return h, err
+	return &out, err
 }

@@ -1,0 +1,30 @@
+package authority_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+// runHelper lets the test binary be another program: the one that the variable names.
+func runHelper() bool {
+	switch os.Getenv("CERTGATE_TEST_HELPER") {
+	case "changes":
+		changeUntilKilled(&outside{})
+	case "open":
+		openOnce()
+	default:
+		return false
+	}
+	return true
+}
+
+// outside is what the fixtures report to where no test runs: the process ends with the text.
+type outside struct{ testing.TB }
+
+func (*outside) Helper() {}
+
+func (*outside) Fatal(args ...any) {
+	fmt.Fprintln(os.Stderr, args...)
+	os.Exit(1)
+}
