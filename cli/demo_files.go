@@ -42,7 +42,7 @@ func (d *demo) file(name string) string { return filepath.Join(d.dir, demoFiles,
 // prepareFiles makes the directory, or finds it as an earlier run left it.
 func (d *demo) prepareFiles() error {
 	if err := os.MkdirAll(filepath.Join(d.dir, demoFiles), 0o700); err != nil {
-		return fmt.Errorf("%w: choose another directory with --data DIR", err)
+		return fmt.Errorf("cannot make %s: %w: choose another directory with --data DIR", d.dir, err)
 	}
 	// MkdirAll says nothing about a directory that is there and cannot be written to.
 	probe, err := os.CreateTemp(d.file("."), ".probe-*")

@@ -74,7 +74,11 @@ const demoCaddyfile = `{
 	grace_period 1s
 	default_bind {LISTEN}
 	storage file_system {STORAGE}
-	log {
+	log default {
+		output stderr
+		level ERROR
+	}
+	log everything {
 		output file {LOG}
 		format json
 		level INFO
