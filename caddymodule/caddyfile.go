@@ -44,7 +44,7 @@ func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	var app App
 	d.Next()
 	if d.NextArg() {
-		return nil, d.ArgErr()
+		return nil, d.Errf("certgate takes a block of options and no argument such as %q", d.Val())
 	}
 	for d.NextBlock(0) {
 		if err := app.option(d); err != nil {
@@ -69,6 +69,8 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return a.contact(d)
 	case "behavior":
 		return a.behavior(d)
+	case "{":
+		return d.Err("this option takes no block")
 	}
 	return d.Errf("unknown option %q; allowed are data_dir, secret_file, public_url, pki_url, contact and behavior", d.Val())
 }
@@ -108,11 +110,13 @@ func (a *App) behavior(d *caddyfile.Dispenser) error {
 	if len(args) < 3 {
 		return d.Err("behavior takes a name, a method and a path, such as: behavior fhir-query GET /fhir/* cost 1")
 	}
-	b := gate.Behavior{Name: args[0], Method: args[1], Path: args[2], Cost: 1}
+	b := gate.Behavior{Name: args[0], Method: args[1], Path: args[2]}
 	for rest := args[3:]; len(rest) > 0; rest = rest[2:] {
 		switch {
 		case len(rest) < 2:
 			return d.Errf("behavior %s: %q needs a value", b.Name, rest[0])
+		case rest[0] == "cost" && b.Cost != 0, rest[0] == "upgrade" && b.WebSocket:
+			return d.Errf("behavior %s: %s is given twice", b.Name, rest[0])
 		case rest[0] == "cost":
 			cost, err := strconv.Atoi(rest[1])
 			if err != nil {
@@ -127,6 +131,9 @@ func (a *App) behavior(d *caddyfile.Dispenser) error {
 		default:
 			return d.Errf("behavior %s: unknown option %q %q; allowed are cost UNITS and upgrade websocket", b.Name, rest[0], rest[1])
 		}
+	}
+	if b.Cost == 0 {
+		b.Cost = 1
 	}
 	a.Behaviors = append(a.Behaviors, b)
 	if _, err := gate.Compile(a.Behaviors); err != nil {
@@ -160,7 +167,10 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 			}
 		case "client_cert":
 			if h.NextArg() {
-				return nil, h.ArgErr()
+				return nil, h.Err("client_cert takes no argument")
+			}
+			if handler.ClientCert {
+				return nil, h.Err("client_cert is given twice")
 			}
 			handler.ClientCert = true
 		default:

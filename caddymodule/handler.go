@@ -227,12 +227,14 @@ func checkKeyHeader(name string) error {
 	switch name {
 	case "":
 		return nil
-	case "Authorization", "Connection", "Cookie", "Host", "Upgrade", "Te", "Trailer", "Transfer-Encoding", "Content-Length",
-		"Content-Type", "Accept", "Purpose-Of-Use":
+	case "Connection", "Cookie", "Host", "Upgrade", "Te", "Transfer-Encoding", "Content-Length", "Content-Type", "Accept", "Expect", "Purpose-Of-Use":
 		return fmt.Errorf("key_header %s has a meaning of its own; use one such as X-API-Key", name)
 	}
 	if strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return fmt.Errorf("key_header %q: only letters, digits and hyphens are allowed (Caddy drops names with _ or .)", name)
+	}
+	if others := (&Handler{stripped: strippedHeaders("")}); others.strips(name) {
+		return fmt.Errorf("key_header %s is read or set by other software; use one such as X-API-Key", name)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func unmarshalAudience(d *caddyfile.Dispenser, audience *gate.Audience) error {
 		word = d.Val()
 	}
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Errf("%q is too much: certgate takes one argument, customers or staff", d.Val())
 	}
 	if d.NextBlock(d.Nesting()) {
 		return d.Err("takes no block")
