@@ -89,7 +89,7 @@ func (c *Certification) State(contract *Contract, now time.Time) CertificationSt
 		return Withdrawn
 	case c.Approved == nil:
 		return c.openState()
-	case contract == nil || contract.ID != c.Contract || contract.State(now) == ContractEnded:
+	case contract == nil || contract.ID != c.Contract || contract.endedBy(now):
 		return Ended
 	case c.RecertifyBy != nil && !now.Before(*c.RecertifyBy):
 		return Lapsed
@@ -201,8 +201,12 @@ func (c *Certification) evidence() []*Transcript {
 	return held
 }
 
-// Interviewed reports whether the staff member took part in an interview of the case, as interviewer or by recording it.
+// Interviewed reports whether the staff member did the interviewer's part in the case: held an interview, recorded it, or settled what
+// it found wanting, without which one person could settle all findings and then approve.
 func (c *Certification) Interviewed(by StaffID) bool {
+	if slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Closed != nil && f.Closed.By == by }) {
+		return true
+	}
 	return slices.ContainsFunc(c.Interviews, func(v Interview) bool {
 		return !v.Canceled && v.Interviewer == by || v.Held != nil && v.Held.By == by
 	})
@@ -215,6 +219,11 @@ func (c Certification) Approve(contract *Contract, act Act) (Certification, erro
 	}
 	if c.Interviewed(act.By) {
 		return c, Errorf(Forbidden, "you interviewed in this case; somebody else must approve it")
+	}
+	if act.Why != "" { // not asked for, but it is read by the same people in the same places as any other
+		if err := CheckReason(act.Why); err != nil {
+			return c, err
+		}
 	}
 	if missing := c.Missing(contract, act.At); len(missing) > 0 {
 		return c, Errorf(Conflict, "certification %s cannot be approved; missing: %s", c.ID, strings.Join(missing, "; "))

@@ -318,3 +318,24 @@ func TestTheStatesOfACaseHaveNames(t *testing.T) {
 		seen[s.String()] = true
 	}
 }
+
+func TestOnlyTheFirstEnrollmentCounts(t *testing.T) {
+	c := interviewed()
+	if c = c.Enroll(noon); c.EnrolledAt != nil {
+		t.Error("enrolled before release")
+	}
+	c.Approved, c.Released = &gate.Act{By: "stf_cho"}, &gate.Act{By: "stf_eve"}
+	c = c.Enroll(noon).Enroll(noon.Add(time.Hour))
+	if c.EnrolledAt == nil || !c.EnrolledAt.Equal(noon) {
+		t.Errorf("enrolled at %v", c.EnrolledAt)
+	}
+}
+
+func TestTheFirstReleaseStands(t *testing.T) {
+	c := *inForce("cas_1", "con_1", gate.Grant{}, "dev_1")
+	before := *c.Released
+	c, err := c.Release(signed(t), by("stf_ben", "another link"))
+	if err != nil || *c.Released != before {
+		t.Errorf("%+v, %v", c.Released, err)
+	}
+}

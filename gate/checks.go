@@ -56,6 +56,8 @@ func (j *judge) registered() Reason {
 // form refuses what two readers could read in two ways.
 func (j *judge) form() Reason {
 	one := j.readPurpose()
+	key, fault := j.r.Key()
+	j.shape, j.tag = key.Shape, key.Environment
 	path, err := CanonicalPath(j.r.Path)
 	if err != nil {
 		return InvalidRequest
@@ -63,7 +65,7 @@ func (j *judge) form() Reason {
 	var exact bool
 	j.d.Path = path
 	j.matched, j.blocked, exact = j.r.Site.Behaviors.match(j.r.Method, path)
-	if _, fault := j.r.Key(); fault || !exact || !one || !methodShaped(j.r.Method) {
+	if fault || !exact || !one || !methodShaped(j.r.Method) {
 		return InvalidRequest
 	}
 	return Allowed
@@ -92,12 +94,11 @@ func methodShaped(method string) bool {
 }
 
 func (j *judge) key() Reason {
-	presented, _ := j.r.Key()
 	key := j.c.Key
 	switch {
-	case presented.Shape == NoKey:
+	case j.shape == NoKey:
 		return KeyRequired
-	case presented.Shape != WellFormed || presented.Environment != j.e:
+	case j.shape != WellFormed || j.tag != j.e:
 		return InvalidToken
 	case key == nil || !j.c.KeyProven || key.Environment != j.e || !key.State(j.now).Live():
 		return InvalidToken

@@ -114,12 +114,16 @@ func (c *Contract) Term() (begins, ends time.Time) { return c.begins, c.ends }
 // State is the contract's state at now. The last day counts whole, in the contract's zone.
 func (c *Contract) State(now time.Time) ContractState {
 	switch {
-	case !now.Before(c.end()):
+	case c.endedBy(now):
 		return ContractEnded
 	case now.Before(c.begins):
 		return ContractNotStarted
 	}
 	return ContractInForce
+}
+
+func (c *Contract) endedBy(now time.Time) bool {
+	return c.Ended != nil && !now.Before(c.Ended.At) || !now.Before(c.ends)
 }
 
 // end is the first instant after the contract, however it ends.

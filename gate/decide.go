@@ -101,6 +101,8 @@ type judge struct {
 	blocked bool
 	stated  Purpose // by form, for purpose
 	known   bool
+	shape   KeyShape    // by form, for key: what the presented key shows
+	tag     Environment // and its environment
 }
 
 // begin sets what is given. A composite literal would be built and then copied, which costs more than any check.
