@@ -71,6 +71,35 @@ type Lowering struct {
 	Why         string      `json:"why"`
 	ProposedBy  StaffID     `json:"proposed_by"`
 	ConfirmedBy StaffID     `json:"confirmed_by,omitempty"`
+	Replaced    bool        `json:"replaced,omitempty"` // another wish stood here before, as with [Proposal]
+}
+
+// Propose notes a wish to serve the host in a lower environment; it replaces one that still waits.
+func (h Host) Propose(to Environment, by StaffID, why string) (Host, error) {
+	if to == NoEnvironment || to >= h.Strictest {
+		return h, FieldErrorf("to", "must be lower than %s, which %s has served", h.Strictest, h.Name)
+	}
+	if err := CheckReason(why); err != nil {
+		return h, err
+	}
+	h.Lowering = &Lowering{To: to, Why: why, ProposedBy: by, Replaced: h.Lowering != nil && h.Lowering.ConfirmedBy == ""}
+	return h, nil
+}
+
+// Confirm puts the standing wish into effect, by the rules of [Staff.Confirm].
+func (h Host) Confirm(by StaffID, named bool) (Host, error) {
+	switch {
+	case h.Lowering == nil || h.Lowering.ConfirmedBy != "":
+		return h, Errorf(Conflict, "there is nothing to confirm for %s", h.Name)
+	case h.Lowering.ProposedBy == by:
+		return h, Errorf(Forbidden, "you proposed this; a second admin must confirm it")
+	case h.Lowering.Replaced && !named:
+		return h, errSwapped
+	}
+	l := *h.Lowering
+	l.ConfirmedBy = by
+	h.Lowering = &l
+	return h, nil
 }
 
 // Allows reports whether a site of environment e may serve the host. A host never seen (nil) may be served by any.

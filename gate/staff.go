@@ -27,6 +27,8 @@ type Proposal struct {
 	Certificate *StaffCertificate `json:"certificate,omitempty"`
 	By          StaffID           `json:"by"`
 	At          time.Time         `json:"at"`
+	// Replaced says that another proposal stood here before, which somebody may have read: see [Staff.Confirm].
+	Replaced bool `json:"replaced,omitempty"`
 }
 
 // StaffCertificate is a certificate of the staff CA by which a person is known.
@@ -159,8 +161,9 @@ func CheckRoles(roles []Role) error {
 	return nil
 }
 
-// Confirm puts the standing proposal into effect. Whoever proposed it cannot confirm it, nor can the person confirm their own.
-func (s Staff) Confirm(by StaffID, now time.Time) (Staff, error) {
+// Confirm puts the standing proposal into effect. Whoever proposed it cannot confirm it, nor can the person confirm their own. One that
+// took another's place is confirmed only by who names what they read: it may have been swapped since they looked.
+func (s Staff) Confirm(by StaffID, named bool) (Staff, error) {
 	switch {
 	case s.Proposal == nil:
 		return s, Errorf(Conflict, "there is nothing to confirm for %s", s.Name)
@@ -170,6 +173,8 @@ func (s Staff) Confirm(by StaffID, now time.Time) (Staff, error) {
 		return s, Errorf(Forbidden, "you proposed this; a second admin must confirm it")
 	case s.ID == by:
 		return s, Errorf(Forbidden, "nobody confirms a change to themselves")
+	case s.Proposal.Replaced && !named:
+		return s, errSwapped
 	}
 	s.Roles = s.Proposal.Roles
 	if c := s.Proposal.Certificate; c != nil {
@@ -179,6 +184,9 @@ func (s Staff) Confirm(by StaffID, now time.Time) (Staff, error) {
 	return s, nil
 }
 
+// errSwapped asks for proof that what is confirmed is what was read.
+var errSwapped = Errorf(Stale, "this proposal took the place of an earlier one; read it again, and confirm it with If-Match and its ETag")
+
 // Propose makes a change that a second admin must confirm; it replaces one that still waits.
 func (s Staff) Propose(p Proposal) (Staff, error) {
 	if s.Disabled != nil {
@@ -187,6 +195,7 @@ func (s Staff) Propose(p Proposal) (Staff, error) {
 	if err := CheckRoles(p.Roles); err != nil {
 		return s, err
 	}
+	p.Replaced = s.Proposal != nil
 	s.Proposal = &p
 	return s, nil
 }

@@ -78,19 +78,19 @@ func TestAChangeOfStaffNeedsASecondAdmin(t *testing.T) {
 	}
 	before := proposed
 	for who, want := range map[gate.StaffID]string{"stf_cho": "a second admin", "stf_ben": "nobody confirms a change to themselves"} {
-		next, err := proposed.Confirm(who, noon)
+		next, err := proposed.Confirm(who, false)
 		if !errors.Is(err, gate.Forbidden) || !strings.Contains(err.Error(), want) || cmp.Diff(before, next) != "" {
 			t.Errorf("confirmed by %s: %v", who, err)
 		}
 	}
-	confirmed, err := proposed.Confirm("stf_eve", noon)
+	confirmed, err := proposed.Confirm("stf_eve", false)
 	if err != nil || confirmed.Actor().May(gate.ManageStaff) != nil || len(confirmed.Certificates) != 1 || confirmed.Proposal != nil {
 		t.Errorf("confirmed by a second admin: %+v, %v", confirmed, err)
 	}
 	if diff := cmp.Diff(before, proposed); diff != "" {
 		t.Errorf("confirming changed the value that it was asked of:\n%s", diff)
 	}
-	if _, err := confirmed.Confirm("stf_eve", noon); !errors.Is(err, gate.Conflict) {
+	if _, err := confirmed.Confirm("stf_eve", false); !errors.Is(err, gate.Conflict) {
 		t.Errorf("confirmed twice: %v", err)
 	}
 }
@@ -104,7 +104,7 @@ func TestNobodyConfirmsTheirOwnProposalByReplacingIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := second.Confirm("stf_eve", noon); !errors.Is(err, gate.Forbidden) {
+	if _, err := second.Confirm("stf_eve", false); !errors.Is(err, gate.Forbidden) {
 		t.Errorf("by who replaced it: %v", err)
 	}
 	if first.Proposal.By != "stf_cho" {
@@ -114,7 +114,7 @@ func TestNobodyConfirmsTheirOwnProposalByReplacingIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := self.Confirm("stf_ben", noon); !errors.Is(err, gate.Forbidden) {
+	if _, err := self.Confirm("stf_ben", false); !errors.Is(err, gate.Forbidden) {
 		t.Errorf("by the person itself: %v", err)
 	}
 }
@@ -145,7 +145,7 @@ func TestDisablingTakesAllAccessAtOnce(t *testing.T) {
 		}
 	}
 	disabled.Proposal = proposed.Proposal // as an older version may have left it
-	if _, err := disabled.Confirm("stf_eve", noon); !errors.Is(err, gate.Conflict) {
+	if _, err := disabled.Confirm("stf_eve", false); !errors.Is(err, gate.Conflict) {
 		t.Errorf("confirmed: %v", err)
 	}
 }
