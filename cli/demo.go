@@ -118,11 +118,12 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if err := d.story(ctx); err != nil {
-		return err
-	}
-	if err := d.calls(ctx); err != nil {
-		return err
+	for _, part := range []func(context.Context) error{d.urls, d.story, d.calls} {
+		if err := part(ctx); ctx.Err() != nil {
+			return errors.New("interrupted before everything was shown; run it again to go on")
+		} else if err != nil {
+			return err
+		}
 	}
 	d.say.line("")
 	d.say.line("ready")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
@@ -177,7 +178,7 @@ func (d *demo) serverTemplates() (ca, leaf *x509.Certificate, err error) {
 }
 
 // urls writes where the sites are, for scripts to source.
-func (d *demo) urls() error {
+func (d *demo) urls(context.Context) error {
 	return rewrite(d.file("urls.txt"), fmt.Appendf(nil, "API=%s\nADMIN=%s\nPUBLIC=%s\nMETRICS=http://localhost:%d\n",
 		site(d.ports.api), site(d.ports.admin), site(d.ports.public), d.ports.metrics))
 }

@@ -30,7 +30,7 @@ func (d *demo) serve(ctx context.Context) (stop func() error, err error) {
 		return nil, errors.Join(errors.New("certgate is not running in the Caddy that was started"), stop())
 	}
 	d.say.did("Caddy serves %s (the API, behind certgate), %s (staff) and %s (customers)", site(d.ports.api), site(d.ports.admin), site(d.ports.public))
-	return stop, d.urls()
+	return stop, nil
 }
 
 func (d *demo) startCaddy(ctx context.Context, upstream string) error {

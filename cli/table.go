@@ -98,7 +98,7 @@ func printTable(w io.Writer, columns []column, items []object) error {
 	return table.Flush()
 }
 
-// cell keeps a value in its column; tabs and line ends would start another.
+// cell keeps a value on its line.
 func cell(s string) string {
 	if s == "" {
 		return "-"
@@ -106,7 +106,7 @@ func cell(s string) string {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t.UTC().Format("2006-01-02 15:04Z")
 	}
-	return strings.NewReplacer("\t", " ", "\n", " ").Replace(s)
+	return strings.ReplaceAll(s, "\n", " ")
 }
 
 // printDetail prints an object with one line for each value, named by its path, in the order in which the API gave them.

@@ -69,7 +69,7 @@ func (d trial) args(more ...string) []string {
 
 func TestDemoTakesACustomerFromNothingToItsFirstCall(t *testing.T) {
 	d := trial{t, filepath.Join(t.TempDir(), "a dir"), freePorts(t)}
-	r := run1(t, d.args("--once")...)
+	r := try(t, d.args("--once")...)
 	if r.code != 0 || !strings.Contains(r.stdout, "\nready\n") {
 		t.Fatalf("code %d\n%s\n%s", r.code, r.stdout, r.stderr)
 	}
@@ -91,7 +91,7 @@ func TestDemoTakesACustomerFromNothingToItsFirstCall(t *testing.T) {
 		t.Error("the second run took another key")
 	}
 	d.theFilesWork()
-	r = run1(t, append(d.staff("cho"), "account", "suspend", "acme", "--why", "to see whether the next run says so")...)
+	r = try(t, append(d.staff("cho"), "account", "suspend", "acme", "--why", "to see whether the next run says so")...)
 	if r.code != 0 {
 		t.Errorf("suspend: %+v", r)
 	}
@@ -99,7 +99,7 @@ func TestDemoTakesACustomerFromNothingToItsFirstCall(t *testing.T) {
 		t.Errorf("after the interrupt: code %d", code)
 	}
 
-	r = run1(t, d.args("--once")...)
+	r = try(t, d.args("--once")...)
 	if r.code != 1 || !strings.Contains(r.stdout, "account-suspended") || !strings.Contains(r.stderr, "delete "+d.dir+" to start over") || strings.Contains(r.stdout, "\nready\n") {
 		t.Errorf("with a suspended customer: %+v", r)
 	}
@@ -205,7 +205,7 @@ type serving struct {
 // start runs the demo until it is ready.
 func (d trial) start() *serving {
 	d.t.Helper()
-	c := command(d.t, d.args()...)
+	c := command(d.t, "certgate", d.args()...)
 	out, err := c.StdoutPipe()
 	if err != nil {
 		d.t.Fatal(err)
@@ -257,7 +257,7 @@ func TestDemoSaysWhatIsInItsWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := run1(t, d.args("--once")...)
+	r := try(t, d.args("--once")...)
 	used.Close()
 	if want := fmt.Sprintf("port %d cannot be used", d.port+2); r.code != 1 || !strings.Contains(r.stderr, want) || !strings.Contains(r.stderr, "--port N") {
 		t.Errorf("a port in use: %+v", r)
@@ -271,19 +271,19 @@ func TestDemoSaysWhatIsInItsWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{filepath.Join(file, "below"), "/proc/demo"} {
-		r = run1(t, trial{t, dir, d.port}.args("--once")...)
+		r = try(t, trial{t, dir, d.port}.args("--once")...)
 		if r.code != 1 || !strings.Contains(r.stderr, dir) || !strings.Contains(r.stderr, "choose another directory with --data DIR") {
 			t.Errorf("a directory that cannot be made: %+v", r)
 		}
 	}
 
-	if r = run1(t, d.args("--once")...); r.code != 0 {
+	if r = try(t, d.args("--once")...); r.code != 0 {
 		t.Fatalf("%+v", r)
 	}
 	if err := os.Remove(filepath.Join(d.dir, "demo", "staff-eve.key")); err != nil {
 		t.Fatal(err)
 	}
-	r = run1(t, d.args("--once")...)
+	r = try(t, d.args("--once")...)
 	if r.code != 1 || !strings.Contains(r.stderr, "staff-eve.key is missing, and cannot be made again: delete "+d.dir+" to start over") {
 		t.Errorf("a file of staff is missing: %+v", r)
 	}
@@ -292,7 +292,7 @@ func TestDemoSaysWhatIsInItsWay(t *testing.T) {
 // A demo that was cut off goes on: what the customer has not stored is asked for again.
 func TestDemoGoesOnWhereItWasCutOff(t *testing.T) {
 	d := trial{t, filepath.Join(t.TempDir(), "demo"), freePorts(t)}
-	if r := run1(t, d.args("--once")...); r.code != 0 {
+	if r := try(t, d.args("--once")...); r.code != 0 {
 		t.Fatalf("%+v", r)
 	}
 	key := d.read("key.txt")
@@ -301,7 +301,7 @@ func TestDemoGoesOnWhereItWasCutOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := run1(t, d.args("--once")...); r.code != 0 || !strings.Contains(r.stdout, "\nready\n") {
+	if r := try(t, d.args("--once")...); r.code != 0 || !strings.Contains(r.stdout, "\nready\n") {
 		t.Errorf("%+v", r)
 	}
 	d.filesAreThere()

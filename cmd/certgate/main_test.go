@@ -16,15 +16,15 @@ import (
 	"github.com/onerecord/certgate/cli"
 )
 
-// TestMain lets tests run the whole program as a process of its own.
+// TestMain lets tests run the whole program as a process of its own, and Caddy as xcaddy would build it.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"certgate": main})
+	testscript.Main(m, map[string]func(){"certgate": main, "caddy": caddycmd.Main})
 }
 
-// command is the program, with a home directory of its own.
-func command(t *testing.T, args ...string) *exec.Cmd {
+// command is a program, with a home directory of its own.
+func command(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	c := exec.Command("certgate", args...)
+	c := exec.Command(name, args...)
 	// The race detector would let each program linger for a second.
 	c.Env = append(os.Environ(), "HOME="+t.TempDir(), "GORACE=atexit_sleep_ms=0")
 	return c
@@ -36,9 +36,14 @@ type result struct {
 	stdout, stderr string
 }
 
-func run1(t *testing.T, args ...string) result {
+// try runs certgate to its end.
+func try(t *testing.T, args ...string) result {
 	t.Helper()
-	c := command(t, args...)
+	return end(t, command(t, "certgate", args...))
+}
+
+func end(t *testing.T, c *exec.Cmd) result {
+	t.Helper()
 	var out, errs bytes.Buffer
 	c.Stdout, c.Stderr = &out, &errs
 	err := c.Run()
@@ -54,7 +59,7 @@ func TestAWrongCommandLineEndsWith2(t *testing.T) {
 		// Caddy's commands that would replace the binary are not there.
 		{"upgrade"}, {"add-package", "x"}, {"remove-package", "x"},
 	} {
-		r := run1(t, args...)
+		r := try(t, args...)
 		if r.code != exitUsage || r.stdout != "" || r.stderr == "" {
 			t.Errorf("%q: code %d, stdout %q, stderr %q", args, r.code, r.stdout, r.stderr)
 		}
@@ -62,20 +67,40 @@ func TestAWrongCommandLineEndsWith2(t *testing.T) {
 }
 
 func TestCaddyIsThereWithCertgatesModules(t *testing.T) {
-	r := run1(t, "list-modules")
+	r := try(t, "list-modules")
 	for _, module := range []string{"certgate", "http.handlers.certgate", "http.handlers.certgate_admin", "tls.ca_pool.source.certgate", "http.handlers.reverse_proxy"} {
 		if !strings.Contains(r.stdout, module+"\n") {
 			t.Errorf("module %s is not there", module)
 		}
 	}
-	if r := run1(t, "version"); r.code != 0 || !strings.HasPrefix(r.stdout, "certgate ") || !strings.Contains(r.stdout, "Caddy v2.") {
+	if r := try(t, "version"); r.code != 0 || !strings.HasPrefix(r.stdout, "certgate ") || !strings.Contains(r.stdout, "Caddy v2.") {
 		t.Errorf("version: %+v", r)
 	}
-	if r := run1(t, "validate", "--config", "/nowhere/Caddyfile"); r.code != 1 || r.stderr == "" {
+	if r := try(t, "validate", "--config", "/nowhere/Caddyfile"); r.code != 1 || r.stderr == "" {
 		t.Errorf("validate: %+v", r)
 	}
-	if r := run1(t, "--help"); r.code != 0 || !strings.Contains(r.stdout, "To operate certgate:") || !strings.Contains(r.stdout, "certgate demo") {
+	if r := try(t, "--help"); r.code != 0 || !strings.Contains(r.stdout, "To operate certgate:") || !strings.Contains(r.stdout, "certgate demo") {
 		t.Errorf("help: %+v", r)
+	}
+}
+
+// The same commands are there in a Caddy that has certgate as a plugin, with the same exit codes and each message once.
+func TestCaddyHasTheCommandsToo(t *testing.T) {
+	for _, row := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"certgate", "account", "list", "--bogus"}, 2, "certgate: unknown flag: --bogus\nsee: caddy certgate account list --help\n"},
+		{[]string{"certgate", "account", "creat"}, 2, "certgate: \"creat\" is not a command of caddy certgate account\nsee: caddy certgate account --help\n"},
+		{[]string{"certgate", "account", "show"}, 2, "certgate: ACCOUNT is missing\nsee: caddy certgate account show --help\n"},
+		{[]string{"certgate", "whoami", "--admin-url", "https://a.example", "--cert", "/nowhere", "--key", "/nowhere"}, 1,
+			"certgate: read the private key: stat /nowhere: no such file or directory\n"},
+		{[]string{"certgate", "account", "suspend", "acme", "--why", "x", "--dry-run"}, 0, "nothing was sent (--dry-run)\n"},
+	} {
+		if r := end(t, command(t, "caddy", row.args...)); r.code != row.code || r.stderr != row.want {
+			t.Errorf("%q: %+v", row.args, r)
+		}
 	}
 }
 
