@@ -30,6 +30,7 @@ type Proposal struct {
 	Certificate *PersonCertificate `json:"certificate,omitempty"`
 	By          gate.StaffID       `json:"by"`
 	At          time.Time          `json:"at"`
+	Replaced    bool               `json:"replaced,omitempty"` // it took the place of an earlier one: confirming it takes If-Match
 }
 
 // PersonCertificate is a certificate of the staff CA.
@@ -82,7 +83,7 @@ func (x *exchange) personView(r *gate.Staff) *Person {
 		p.Certificates = append(p.Certificates, x.personCertificate(&r.Certificates[i]))
 	}
 	if r.Proposal != nil {
-		p.Proposal = &Proposal{Roles: r.Proposal.Roles, By: r.Proposal.By, At: r.Proposal.At}
+		p.Proposal = &Proposal{Roles: r.Proposal.Roles, By: r.Proposal.By, At: r.Proposal.At, Replaced: r.Proposal.Replaced}
 		if c := r.Proposal.Certificate; c != nil {
 			shown := x.personCertificate(c)
 			p.Proposal.Certificate = &shown

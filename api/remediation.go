@@ -118,6 +118,9 @@ func reinstateAccount(x *exchange, by authority.By, in *Why) (string, error) {
 	if len(open) == 0 {
 		return "", gate.Errorf(gate.Conflict, "account %s is not suspended", account.Slug)
 	}
+	if err := x.liftable(open, by, in.Why); err != nil {
+		return "", err
+	}
 	for i, r := range open {
 		one := by
 		if i < len(open)-1 {
@@ -128,6 +131,20 @@ func reinstateAccount(x *exchange, by authority.By, in *Why) (string, error) {
 		}
 	}
 	return string(account.ID), nil
+}
+
+// liftable makes it all or none: what one of several refuses must not leave the others lifted behind an error. A single one is asked when
+// it is lifted.
+func (x *exchange) liftable(open []*gate.Remediation, by authority.By, why string) error {
+	if len(open) == 1 {
+		return nil
+	}
+	for _, r := range open {
+		if _, err := r.Lift(gate.Lifting{At: x.now, By: by.Staff, Why: why}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // showPathAccount shows the account of the address, whatever record was changed for it.

@@ -64,6 +64,7 @@ type Authority struct {
 	trust     atomic.Pointer[Trust]
 	flights   flights
 	sightings chan sighting
+	flushing  sync.Mutex // held while the queue is emptied
 	decisions decisionIDs
 	counters  Counters
 	crls      crlCache

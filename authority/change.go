@@ -2,6 +2,7 @@ package authority
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
@@ -15,6 +16,9 @@ type By struct {
 	// Once makes the change happen at most once: its identifier is remembered in the same commit.
 	Once *Once
 }
+
+// names reports whether the actor says which version of the record was read.
+func (by By) names() bool { return by.IfMatch != "" && by.IfMatch != "*" }
 
 // Once identifies a write that may be sent again: the client's Idempotency-Key under its actor, and a hash of what was sent.
 type Once struct {
@@ -34,7 +38,7 @@ func (e *DoneError) Error() string {
 // a commit that failed may still have denied something.
 func (a *Authority) change(by By, f func(tx *certstore.Tx) (gate.Event, error)) (gate.Event, error) {
 	event, err := a.store.Update(func(tx *certstore.Tx) (gate.Event, error) {
-		if err := by.first(tx); err != nil {
+		if err := errors.Join(by.stands(a.dir), by.first(tx)); err != nil {
 			return gate.Event{}, err
 		}
 		event, err := f(tx)
@@ -49,6 +53,24 @@ func (a *Authority) change(by By, f func(tx *certstore.Tx) (gate.Event, error)) 
 	})
 	a.flights.sweep(a.dir, a.now())
 	return event, err
+}
+
+// stands refuses a staff member who has lost a role since the request began. Who may act is asked before the body is read, and the
+// sender decides how long that takes: whoever is disabled meanwhile must not finish what was begun.
+func (by By) stands(dir *certstore.Directory) error {
+	if by.Staff == "" {
+		return nil
+	}
+	person, err := dir.Staff(string(by.Staff))
+	if err != nil || !person.Active() {
+		return gate.Errorf(gate.Unauthorized, "%s may not act any more", by.Name)
+	}
+	for _, role := range by.Roles {
+		if !slices.Contains(person.Roles, role) {
+			return gate.Errorf(gate.Forbidden, "%s has not been %s since a moment ago; nothing was changed", by.Name, role)
+		}
+	}
+	return nil
 }
 
 // first finds out whether the same write was carried out before.
@@ -77,7 +99,7 @@ func load[T any, P interface {
 	if err != nil {
 		return nil, err
 	}
-	if by.IfMatch != "" && by.IfMatch != "*" && by.IfMatch != certstore.ETag(r) {
+	if by.names() && by.IfMatch != certstore.ETag(r) {
 		return nil, gate.Errorf(gate.Stale, "%s %s has changed since you read it; read it again and repeat the change if it still fits", r.RecordKind(), id)
 	}
 	return r, nil

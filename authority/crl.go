@@ -44,6 +44,7 @@ type CRL struct {
 	// NextSigning is when a new list is due even if nothing is revoked; caches must not keep this one longer.
 	NextSigning time.Time
 	entries     []issuer.Revoked
+	events      int64 // how many there were when it was last found to be complete
 }
 
 // CAByName finds a CA by the name in its paths.
@@ -62,16 +63,21 @@ func (a *Authority) CRL(ca *gate.CA) (*CRL, error) {
 	a.crls.mu.Lock()
 	defer a.crls.mu.Unlock()
 	now := a.moment()
-	entries := a.revokedUnder(ca, now)
 	latest := a.crls.latest[ca.Fingerprint]
+	events := a.store.EventCount() // before the directory is read: what comes in between is seen the next time
+	if latest != nil && latest.events == events && now.Sub(latest.ThisUpdate) < crlRefresh {
+		return latest, nil // anybody may ask, so asking must not walk through all certificates
+	}
+	entries := a.revokedUnder(ca, now)
 	if latest != nil && slices.EqualFunc(latest.entries, entries, sameEntry) && now.Sub(latest.ThisUpdate) < crlRefresh {
+		latest.events = events
 		return latest, nil
 	}
 	signer, err := a.open(ca)
 	if err != nil {
 		return nil, err
 	}
-	next := &CRL{ThisUpdate: now, NextUpdate: now.Add(crlLifetime), NextSigning: now.Add(crlRefresh), entries: entries}
+	next := &CRL{ThisUpdate: now, NextUpdate: now.Add(crlLifetime), NextSigning: now.Add(crlRefresh), entries: entries, events: events}
 	var previous *big.Int
 	if latest != nil {
 		previous = latest.Number

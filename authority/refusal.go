@@ -40,7 +40,9 @@ func (l *refusalLog) admit(r gate.Reason, now time.Time) bool {
 // query, body or secret.
 func (a *Authority) LogRefusal(c *Call) {
 	known := c.Caller.KeyProven && c.Caller.Device != nil
-	if !known && !a.refusals.admit(c.Reason, a.now()) {
+	// Who has a key alone may be a thief: such lines are bounded too, and for every key alike, or the time that an answer takes would
+	// tell a good one.
+	if !identified(c.Reason) && !a.refusals.admit(c.Reason, a.now()) {
 		return
 	}
 	fields := []zap.Field{zap.String("id", c.ID()), zap.Stringer("reason", c.Reason), zap.Stringer("peer", c.Request.Peer),
@@ -79,3 +81,6 @@ func (a *Authority) sumRefusals() {
 		}
 	}
 }
+
+// identified reports whether a refusal for the reason came after it was known who calls.
+func identified(r gate.Reason) bool { return r >= gate.AccountSuspended && r <= gate.UpgradeNotAllowed }

@@ -34,7 +34,8 @@ func (a *Authority) see(c *Call) {
 	if k := c.Caller.Certificate; k != nil && k.FirstUsedAt == nil {
 		s.certificate = k.ID
 	}
-	if h := c.Caller.Host; h == nil || h.Strictest < s.environment {
+	// What was served as a sandbox at most cannot be lowered, and whoever has a sandbox key could fill the list with invented names.
+	if h := c.Caller.Host; s.environment > gate.Sandbox && (h == nil || h.Strictest < s.environment) {
 		s.host = c.Request.Host
 	}
 	if s.key == "" && s.certificate == "" && s.host == "" {
@@ -49,6 +50,8 @@ func (a *Authority) see(c *Call) {
 // flushSightings writes down what is in the queue. Redeeming an enrollment calls it first, so that a key that was used a moment ago
 // counts as used.
 func (a *Authority) flushSightings() {
+	a.flushing.Lock() // what another has taken out of the queue must be written, too, before this returns
+	defer a.flushing.Unlock()
 	seen := make(map[sighting]bool)
 	for {
 		select {
@@ -121,7 +124,7 @@ func (a *Authority) writeFirstUse(s sighting) error {
 }
 
 func (a *Authority) writeHost(s sighting) error {
-	if len(a.dir.Hosts()) >= maxHosts {
+	if a.dir.Host(s.host) == nil && len(a.dir.Hosts()) >= maxHosts {
 		return errKnown
 	}
 	_, err := a.change(system, func(tx *certstore.Tx) (gate.Event, error) {

@@ -82,7 +82,23 @@ func (a *Authority) ProposeChange(by By, id gate.StaffID, roles []gate.Role, csr
 
 // ConfirmStaff puts a proposal into effect.
 func (a *Authority) ConfirmStaff(by By, id gate.StaffID) (*gate.Staff, error) {
-	return a.changeStaff(by, gate.Event{Verb: gate.StaffConfirmed, Object: string(id)}, func(s gate.Staff) (gate.Staff, error) { return s.Confirm(by.Staff, a.moment()) })
+	return a.changeStaff(by, gate.Event{Verb: gate.StaffConfirmed, Object: string(id)}, func(s gate.Staff) (gate.Staff, error) {
+		if s.Proposal != nil {
+			if err := a.stillAdmin(s.Proposal.By); err != nil {
+				return s, err
+			}
+		}
+		return s.Confirm(by.Staff, by.names())
+	})
+}
+
+// stillAdmin refuses to confirm what somebody proposed who is no admin any more: two admins stand behind a change when it is made.
+func (a *Authority) stillAdmin(proposer gate.StaffID) error {
+	person, err := a.dir.Staff(string(proposer))
+	if err != nil || person.Actor().May(gate.ManageStaff) != nil {
+		return gate.Errorf(gate.Conflict, "whoever proposed this is no admin any more; an admin must propose it again")
+	}
+	return nil
 }
 
 // DisableStaff takes all access away at once.
