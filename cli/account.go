@@ -108,15 +108,12 @@ func untilFlag(c *cobra.Command, into *string) {
 }
 
 // parseUntil reads an optional time.
-func parseUntil(text string) (*time.Time, error) {
+func parseUntil(text string) (end *time.Time, err error) {
 	if text == "" {
-		return nil, nil
+		return end, err
 	}
 	t, err := parseTime("until", text)
-	if err != nil {
-		return nil, err
-	}
-	return &t, nil
+	return &t, err
 }
 
 func parseTime(flag, text string) (time.Time, error) {

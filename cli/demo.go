@@ -125,15 +125,15 @@ func (d *demo) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	d.say.line("")
-	d.say.line("ready")
+	d.say.linef("")
+	d.say.linef("ready")
 	if d.once {
 		return nil
 	}
-	d.say.line("Serving until you press Ctrl+C.")
+	d.say.linef("Serving until you press Ctrl+C.")
 	<-ctx.Done()
-	d.say.line("")
-	d.say.line("Stopped. Run it again to go on with the same customer; to start over, delete %s", d.dir)
+	d.say.linef("")
+	d.say.linef("Stopped. Run it again to go on with the same customer; to start over, delete %s", d.dir)
 	return nil
 }
 
@@ -171,10 +171,10 @@ type narrator struct {
 
 func (n narrator) title(s string) { fmt.Fprintf(n.out, "%s\n\n", s) }
 
-func (n narrator) line(format string, args ...any) { fmt.Fprintf(n.out, format+"\n", args...) }
+func (n narrator) linef(format string, args ...any) { fmt.Fprintf(n.out, format+"\n", args...) }
 
-// did reports the next step.
-func (n narrator) did(format string, args ...any) {
+// didf reports the next step.
+func (n narrator) didf(format string, args ...any) {
 	*n.step++
 	fmt.Fprintf(n.out, "%2d  %s\n", *n.step, fmt.Sprintf(format, args...))
 }

@@ -37,21 +37,21 @@ var demoCalls = []call{
 // calls sends them all. An answer that is not the expected one ends the demo.
 func (d *demo) calls(ctx context.Context) error {
 	for _, c := range demoCalls {
-		d.say.line("\n%s", c.title)
-		d.say.line("  $ %s", d.curl(c))
+		d.say.linef("\n%s", c.title)
+		d.say.linef("  $ %s", d.curl(c))
 		got, err := d.send(ctx, c)
 		if err != nil {
 			return err
 		}
-		d.say.line("  %s", got.text)
+		d.say.linef("  %s", got.text)
 		if got.status != c.want || got.code != c.code {
 			return fmt.Errorf("this was to be %d %s; if the credential no longer works because it was revoked or has ended, delete %s to start over", c.want, c.code, d.dir)
 		}
 	}
-	d.say.line("\nStaff, with ben's certificate")
-	d.say.line("  $ curl --cacert %s --cert %s --key %s %s/v1/accounts", d.shown("ca.crt"), d.shown("staff.crt"), d.shown("staff.key"), site(d.ports.admin))
-	d.say.line("\nMetrics")
-	d.say.line("  $ curl http://localhost:%d/metrics", d.ports.metrics)
+	d.say.linef("\nStaff, with ben's certificate")
+	d.say.linef("  $ curl --cacert %s --cert %s --key %s %s/v1/accounts", d.shown("ca.crt"), d.shown("staff.crt"), d.shown("staff.key"), site(d.ports.admin))
+	d.say.linef("\nMetrics")
+	d.say.linef("  $ curl http://localhost:%d/metrics", d.ports.metrics)
 	return nil
 }
 

@@ -54,13 +54,13 @@ func (d *demo) prepareFiles() error {
 		return err
 	}
 	if exists(filepath.Join(d.dir, demoStore)) {
-		d.say.did("Goes on with what is in %s", d.dir)
+		d.say.didf("Goes on with what is in %s", d.dir)
 		return errors.Join(d.staffIsThere(), d.serverCertificate())
 	}
 	if err := d.found(); err != nil {
 		return err
 	}
-	d.say.did("Made %s: two CAs, a secret, a recovery kit, and certificates for ben, cho and eve", d.dir)
+	d.say.didf("Made %s: two CAs, a secret, a recovery kit, and certificates for ben, cho and eve", d.dir)
 	return d.serverCertificate()
 }
 

@@ -29,7 +29,7 @@ func (d *demo) serve(ctx context.Context) (stop func() error, err error) {
 	if d.open = d.hooks.Authority(); d.open == nil {
 		return nil, errors.Join(errors.New("certgate is not running in the Caddy that was started"), stop())
 	}
-	d.say.did("Caddy serves %s (the API, behind certgate), %s (staff) and %s (customers)", site(d.ports.api), site(d.ports.admin), site(d.ports.public))
+	d.say.didf("Caddy serves %s (the API, behind certgate), %s (staff) and %s (customers)", site(d.ports.api), site(d.ports.admin), site(d.ports.public))
 	return stop, nil
 }
 

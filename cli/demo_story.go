@@ -66,10 +66,10 @@ func (s *chapter) tell(ctx context.Context) error {
 	return nil
 }
 
-// did reports a step of the customer whose story is told.
-func (s *chapter) did(format string, args ...any) {
+// didf reports a step of the customer whose story is told.
+func (s *chapter) didf(format string, args ...any) {
 	if s.customer.told {
-		s.say.did(format, args...)
+		s.say.didf(format, args...)
 	}
 }
 
@@ -94,7 +94,7 @@ func (s *chapter) account(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.did("ben, an operator, opened the account %s and its device %s", account.Name, device.Path)
+	s.didf("ben, an operator, opened the account %s and its device %s", account.Name, device.Path)
 	return nil
 }
 
@@ -125,7 +125,7 @@ func (s *chapter) agree(ctx context.Context) error {
 		}
 		s.contract = *made
 	}
-	s.did("The contract runs from %s to %s and grants fhir-query for treatment", s.contract.First, s.contract.Last)
+	s.didf("The contract runs from %s to %s and grants fhir-query for treatment", s.contract.First, s.contract.Last)
 	return nil
 }
 
@@ -166,7 +166,7 @@ func (s *chapter) interview(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	s.did("ben interviewed the customer: demo shown, questions answered, everybody consented to the recording")
+	s.didf("ben interviewed the customer: demo shown, questions answered, everybody consented to the recording")
 	return nil
 }
 
@@ -188,7 +188,7 @@ func (s *chapter) approve(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	s.did("cho, who was not in the interview, approved the certification")
+	s.didf("cho, who was not in the interview, approved the certification")
 	return nil
 }
 
@@ -199,7 +199,7 @@ func (s *chapter) enroll(ctx context.Context) error {
 	c := s.customer
 	e := enrollment{keyOut: s.file(c.privateKey), certOut: s.file(c.certificate), secretOut: s.file(c.key)}
 	if s.is(gate.InForce) && exists(e.keyOut) && exists(e.certOut) && exists(e.secretOut) {
-		s.did("eve, who did not approve, released it; the customer took its certificate and key")
+		s.didf("eve, who did not approve, released it; the customer took its certificate and key")
 		return nil
 	}
 	for _, f := range []string{e.keyOut, e.certOut, e.secretOut} { // of an earlier run that was cut off
@@ -211,7 +211,7 @@ func (s *chapter) enroll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.did("eve, who did not approve, released it: a one-time link goes to the technical contact, and staff never see it")
+	s.didf("eve, who did not approve, released it: a one-time link goes to the technical contact, and staff never see it")
 	link, err := s.open.TakeLink(released.Notice)
 	if err != nil {
 		return err
@@ -229,6 +229,6 @@ func (s *chapter) enroll(ctx context.Context) error {
 	if err := e.run(ctx); err != nil {
 		return err
 	}
-	s.did("The customer made a key pair of its own and took certificate and key at %s/enroll", base)
+	s.didf("The customer made a key pair of its own and took certificate and key at %s/enroll", base)
 	return nil
 }

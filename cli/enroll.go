@@ -88,8 +88,8 @@ func readInput(cmd *cobra.Command, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxInput))
+	text, err := io.ReadAll(io.LimitReader(f, maxInput))
+	return text, errors.Join(err, f.Close())
 }
 
 // maxInput bounds what is read from a file or standard input: the API takes a mebibyte.

@@ -60,6 +60,7 @@ type server struct {
 type badge struct{ certificate, key []byte }
 
 func newServer(t *testing.T) *server {
+	t.Helper()
 	w := gatetest.New(t)
 	s := &server{World: w, badges: make(map[string]badge)}
 	opened := func() *authority.Authority { return w.Authority }
@@ -80,6 +81,7 @@ func newServer(t *testing.T) *server {
 
 // newBadge gives a person another certificate, whose key is known here.
 func (s *server) newBadge(t *testing.T, name string) badge {
+	t.Helper()
 	key, csr := s.NewCSR(name)
 	person, err := s.Directory().Staff(name)
 	if err == nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -30,21 +31,26 @@ func (t *tool) behaviorList(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	columns := []column{{"BEHAVIOR", "name"}, {"METHOD", "method"}, {"PATH", "path"}, {"COST", "cost"}, {"WEBSOCKET", "websocket"}}
-	if err := printTable(cmd.OutOrStdout(), columns, objectsOf(table.Behaviors)); err != nil || len(table.Allowances) == 0 {
+	if err := printRecords(cmd.OutOrStdout(), columns, table.Behaviors); err != nil || len(table.Allowances) == 0 {
 		return err
 	}
 	fmt.Fprintln(cmd.OutOrStdout(), "\nallowed for the next configuration (without a method: it may be dropped)")
-	return printTable(cmd.OutOrStdout(), columns[:3], objectsOf(table.Allowances))
+	return printRecords(cmd.OutOrStdout(), columns[:3], table.Allowances)
 }
 
-// objectsOf gives records back as JSON objects, for a table.
-func objectsOf[T any](list []T) []object {
+// printRecords prints records as a table: it knows them by their JSON.
+func printRecords[T any](w io.Writer, columns []column, list []T) error {
 	out := make([]object, len(list))
 	for i := range list {
-		text, _ := json.Marshal(list[i]) // what was read from JSON can be written
-		_ = json.Unmarshal(text, &out[i])
+		text, err := json.Marshal(list[i])
+		if err == nil {
+			err = json.Unmarshal(text, &out[i])
+		}
+		if err != nil {
+			return fmt.Errorf("show the answer: %w", err)
+		}
 	}
-	return out
+	return printTable(w, columns, out)
 }
 
 func (t *tool) behaviorAllow() *cobra.Command {
@@ -147,7 +153,7 @@ func (t *tool) explainCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := printTable(cmd.OutOrStdout(), []column{{"CHECK", "check"}, {"RESULT", "reason"}, {"", "title"}}, objectsOf(found.Checks)); err != nil {
+		if err := printRecords(cmd.OutOrStdout(), []column{{"CHECK", "check"}, {"RESULT", "reason"}, {"", "title"}}, found.Checks); err != nil {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "\n%s\n", found.Reason)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -136,19 +137,16 @@ func (t *tool) whoamiCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s (%s) at %s, with roles %s\n", me.Name, me.Staff, api.Base, join(me.Roles))
+		fmt.Fprintf(cmd.OutOrStdout(), "%s (%s) at %s, with roles %s\n", me.Name, me.Staff, api.Base, joined(me.Roles))
 		return nil
 	}))
 }
 
-// join lists words for people.
-func join[S ~string](list []S) string {
-	out := ""
-	for i, s := range list {
-		if i > 0 {
-			out += ", "
-		}
-		out += string(s)
+// joined lists roles for people.
+func joined(roles []gate.Role) string {
+	words := make([]string, len(roles))
+	for i, r := range roles {
+		words[i] = string(r)
 	}
-	return out
+	return strings.Join(words, ", ")
 }

@@ -24,8 +24,11 @@ func freePorts(t *testing.T) int {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first := l.Addr().(*net.TCPAddr).Port
-		l.Close()
+		addr, ok := l.Addr().(*net.TCPAddr)
+		if err := l.Close(); err != nil || !ok {
+			t.Fatalf("%v: %v", l.Addr(), err)
+		}
+		first := addr.Port
 		if first+4 <= 65535 && allFree(first) {
 			return first
 		}
@@ -38,10 +41,9 @@ func allFree(first int) bool {
 	for port := first; port < first+5; port++ {
 		for _, host := range []string{"127.0.0.1", "::1"} {
 			l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-			if err != nil {
+			if err != nil || l.Close() != nil {
 				return false
 			}
-			l.Close()
 		}
 	}
 	return true
@@ -258,7 +260,9 @@ func TestDemoSaysWhatIsInItsWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := try(t, d.args("--once")...)
-	used.Close()
+	if err := used.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if want := fmt.Sprintf("port %d cannot be used", d.port+2); r.code != 1 || !strings.Contains(r.stderr, want) || !strings.Contains(r.stderr, "--port N") {
 		t.Errorf("a port in use: %+v", r)
 	}
