@@ -1,0 +1,83 @@
+package notify
+
+import (
+	"time"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+// Data is what a template may speak of, and what the event of a notice holds. What a kind does not use is zero; templates ask with
+// {{if .Why}} or {{if not .Until.IsZero}}. There is no room for a secret: see Link.
+type Data struct {
+	// Account is the customer's name, AccountID its identifier.
+	Account   string         `json:"account_name"`
+	AccountID gate.AccountID `json:"account"`
+	// Noun says what the notice is about: account, organization, device, key, certificate, certification or contract.
+	Noun string `json:"noun,omitempty"`
+	// Name is its slug path, or its identifier where it has none.
+	Name string `json:"name,omitempty"`
+	// Environment is where it counts: sandbox, preprod or production.
+	Environment string `json:"environment,omitempty"`
+	// Case is the certification case; default subjects name it, so that answers find their way.
+	Case gate.CertificationID `json:"case,omitempty"`
+	// Verb is what happened to it, in the past: suspended, terminated, rejected, withdrawn.
+	Verb string `json:"verb,omitempty"`
+	// Why is the reason that the acting person gave.
+	Why string `json:"why,omitempty"`
+	// From is when it takes or took effect.
+	From time.Time `json:"from,omitzero"`
+	// Until is when it ends by itself; zero if it does not.
+	Until time.Time `json:"until,omitzero"`
+	// Due is the time by which the customer must have acted.
+	Due time.Time `json:"due,omitzero"`
+	// LastDay is the last day of the contract.
+	LastDay gate.Date `json:"last_day,omitempty"`
+	// Contact is whom to ask, with address and telephone, as one line.
+	Contact string `json:"-"`
+	// Zone is the customer's time zone, in which When shows times beside UTC; nil for UTC alone.
+	Zone *time.Location `json:"-"`
+}
+
+// Link marks the place of the secret link, in a template {{.Link}}. The link itself comes with Message.WithLink.
+func (Data) Link() string { return LinkPlaceholder }
+
+// When shows a time to a customer, in a template {{.When .Until}}: in UTC, and in the customer's zone by its name.
+func (d Data) When(t time.Time) string {
+	s := t.UTC().Format("2 January 2006, 15:04 UTC")
+	if d.Zone == nil || d.Zone == time.UTC || d.Zone.String() == "UTC" {
+		return s
+	}
+	s += t.In(d.Zone).Format(" (2 January 2006, 15:04 MST")
+	if short, _ := t.In(d.Zone).Zone(); short == d.Zone.String() {
+		return s + ")"
+	}
+	return s + " in " + d.Zone.String() + ")"
+}
+
+// sample is made up, for previews and for trying templates. Every field is set.
+func sample(kind gate.NoticeKind) Data {
+	data := Data{
+		Account: "Acme Health", AccountID: "acc_01jq8z5v3n7t2m4k6h9r0s1w2x", Noun: "device", Name: "acme/main/prod-1",
+		Environment: "production", Case: "cas_01jq8z5v3n7t2m4k6h9r0s1w2y", Verb: "suspended", Why: "The key was found in a public repository.",
+		From:  time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC),
+		Until: time.Date(2027, time.March, 16, 14, 30, 0, 0, time.UTC),
+		Due:   time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC), LastDay: "2027-03-31",
+		Contact: "Certification, certification@example.com, +1 555 0100",
+		// A zone of our own making: a preview does not depend on the machine's database.
+		Zone: time.FixedZone("EST", -5*60*60),
+	}
+	switch kind {
+	case gate.CredentialNotice:
+		data.Noun, data.Name = "key", "key_01jq8z5v3n7t2m4k6h9r0s1w2z"
+	case gate.RejectedNotice:
+		data.Verb, data.Why = "rejected", "The demo was not shown."
+	case gate.CertifiedNotice:
+		data.Why = "The demo was convincing."
+	case gate.ReinstatedNotice:
+		data.Why = "A new key is in use."
+	case gate.RecertifyNotice:
+		data.Why = "The integration has moved to another host."
+	default:
+	}
+	return data
+}
