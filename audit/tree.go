@@ -23,9 +23,18 @@
 // protected by a MAC, so whoever changes the disk without the secret is found out.
 //
 // Whoever holds the secret can write a whole new log with a head that fits, and a copy of the disk taken earlier is a correct, shorter
-// log. Nothing inside the store can tell these from the truth. For that a root must have been seen outside: a checkpoint (size and root,
-// signed) that an auditor or a backup holds. A consistency proof from that checkpoint to the current root then shows that history up to it
+// log. Nothing inside the store can tell these from the truth. For that a root must have been seen outside: a [Checkpoint] (size and root,
+// signed) that an auditor or a backup holds. A [Consistency] proof from that checkpoint to the current root then shows that history up to it
 // was neither rewritten nor rolled back; events after the newest checkpoint that is held outside are protected by the MAC alone.
+//
+// # Without the store
+//
+// [WriteExport] puts events and checkpoints into one file, and [Verify] judges it with nothing but the log's verifier key. Such a file
+// has one spelling only, so no byte of it can be changed unseen except its date and the signatures of witnesses. Who has no signing key
+// can cut it at a checkpoint and no more; who has one can write another; a checkpoint from outside shows both, and a report says so where
+// none was given. [Verifier] does the same for a log that is still in its store, and compares its records with the events that wrote them.
+//
+// Reading order: tree.go, replay.go, checkpoint.go, proof.go, export.go, verify.go, ledger.go.
 package audit
 
 import (
