@@ -49,7 +49,7 @@ func golden() map[gate.RecordKind]gate.Record {
 				Answers: []gate.Answer{{Question: "Where is the key?", Text: "in an HSM", NotApplicable: "no"}},
 			}}},
 			Findings: []gate.Finding{{Text: "no rotation", Raised: act, Closed: &act}}, Approved: &act, Rejected: &act, Withdrawn: &act,
-			Released: &act, EnrolledAt: &later, RecertifyBy: &later, Revoked: &gate.Ending{At: later, By: "stf_cho", Why: "for cause"},
+			IssuanceDue: &later, Released: &act, EnrolledAt: &later, RecertifyBy: &later, Revoked: &gate.Ending{At: later, By: "stf_cho", Why: "for cause"},
 		},
 		&gate.Key{
 			ID: "key_1", Account: "acc_1", Device: "dev_1", Environment: gate.Production, Handle: "0123456789", Pepper: 1, MAC: fixedPrint(4),
@@ -73,7 +73,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		},
 		&gate.Staff{
 			ID: "stf_1", Name: "ben", Email: "ben@example.com", Roles: []gate.Role{gate.Admin}, CreatedAt: dawn, Bootstrap: true,
-			Proposal:     &gate.Proposal{Roles: []gate.Role{gate.Auditor}, Certificate: &badge, By: "stf_cho", At: later},
+			Proposal:     &gate.Proposal{Roles: []gate.Role{gate.Auditor}, Certificate: &badge, By: "stf_cho", At: later, Replaced: true},
 			Certificates: []gate.StaffCertificate{badge}, Disabled: &act,
 		},
 		&gate.CA{
@@ -85,7 +85,7 @@ func golden() map[gate.RecordKind]gate.Record {
 			Behaviors:  []gate.Behavior{{Name: "fhir-query", Method: "GET", Path: "/fhir/*", Cost: 1, WebSocket: true}},
 			Allowances: []gate.Behavior{{Name: "old", Method: "GET", Path: "/old/*", Cost: 2, WebSocket: true}},
 		},
-		&gate.Host{Name: "api.example.com", Strictest: gate.Production, Lowering: &gate.Lowering{To: gate.Sandbox, Why: "moved", ProposedBy: "stf_ben", ConfirmedBy: "stf_cho"}},
+		&gate.Host{Name: "api.example.com", Strictest: gate.Production, Lowering: &gate.Lowering{To: gate.Sandbox, Why: "moved", ProposedBy: "stf_ben", ConfirmedBy: "stf_cho", Replaced: true}},
 		&gate.Mark{ID: "stf_ben/abc", Hash: fixedPrint(11), Object: "acc_1", At: dawn},
 	}
 	byKind := make(map[gate.RecordKind]gate.Record)

@@ -20,8 +20,10 @@ type Certification struct {
 	Approved   *Act            `json:"approved,omitempty"`
 	Rejected   *Act            `json:"rejected,omitempty"`
 	Withdrawn  *Act            `json:"withdrawn,omitempty"`
-	Released   *Act            `json:"released,omitempty"`
-	EnrolledAt *time.Time      `json:"enrolled_at,omitempty"` // the customer took its first production credential
+	// IssuanceDue is until when the approved case is to be released, as it was counted when it was approved; it stops with Released.
+	IssuanceDue *time.Time `json:"issuance_due,omitempty"`
+	Released    *Act       `json:"released,omitempty"`
+	EnrolledAt  *time.Time `json:"enrolled_at,omitempty"` // the customer took its first production credential
 	// RecertifyBy is set by a material change: after it the certification has lapsed until the change has been certified.
 	RecertifyBy *time.Time `json:"recertify_by,omitempty"`
 	Revoked     *Ending    `json:"revoked,omitempty"`
