@@ -39,7 +39,8 @@ type Handler struct {
 	// Never one that other software acts on. Caddy's access log does not redact it by itself. Default: none.
 	KeyHeader string `json:"key_header,omitempty"`
 
-	// ClientCert passes the client certificate on in the Client-Cert header field (RFC 9440). Default: false.
+	// ClientCert passes the client certificate on in the Client-Cert header field (RFC 9440), except in sandbox, where it is not
+	// judged. Default: false.
 	ClientCert bool `json:"client_cert,omitempty"`
 
 	app      *App
@@ -194,6 +195,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, refusal api.Ref
 // It reports whether they did: the sites of a listener share one list of routes, and a route may be for some statuses only, so there may
 // be none for this request, and Caddy would then send no body at all.
 func (h *Handler) answerPage(w http.ResponseWriter, r *http.Request, refusal api.Refusal) bool {
+	// A page may come from a proxy. What stands behind it must see neither the key nor what looks like a caller that we let through.
+	h.strip(r.Header)
+	keepConnection(r.Header, false)
 	api.SetRefusalHeaders(w.Header(), refusal)
 	failure := caddyhttp.HandlerError{StatusCode: api.StatusOf(refusal.Reason), Err: errors.New(refusal.Reason.String())}
 	var page bytes.Buffer

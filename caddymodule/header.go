@@ -34,11 +34,7 @@ var strippedPrefixes = [...]string{"certgate-", "client-cert", "x-forwarded", "x
 // prepare makes the request what the upstream may see: the path that was judged, nothing forged, and who calls.
 func (h *Handler) prepare(r *http.Request, call *authority.Call) {
 	header := r.Header
-	for name := range header {
-		if h.strips(name) {
-			delete(header, name)
-		}
-	}
+	h.strip(header)
 	keepConnection(header, call.Request.Upgrade != "")
 	r.Trailer = nil
 	if call.Path != call.Request.Path {
@@ -52,7 +48,7 @@ func (h *Handler) prepare(r *http.Request, call *authority.Call) {
 		header[name] = values[i : i+1 : i+1]
 	}
 	header["X-Request-Id"] = values[5:6:6]
-	if h.ClientCert && call.Request.Leaf != nil {
+	if h.ClientCert && call.Request.Leaf != nil && h.Environment.NeedsCertificate() { // elsewhere nobody has judged it
 		// RFC 9440 section 2.1: the DER encoding as a Byte Sequence of RFC 8941.
 		header["Client-Cert"] = []string{":" + base64.StdEncoding.EncodeToString(r.TLS.PeerCertificates[0].Raw) + ":"}
 	}
@@ -60,6 +56,15 @@ func (h *Handler) prepare(r *http.Request, call *authority.Call) {
 
 var identityHeaders = [...]string{"Certgate-Account", "Certgate-Organization", "Certgate-Device", "Certgate-Behavior", "Certgate-Purpose",
 	"Certgate-Request-Id"}
+
+// strip takes away every field that never passes.
+func (h *Handler) strip(header http.Header) {
+	for name := range header {
+		if h.strips(name) {
+			delete(header, name)
+		}
+	}
+}
 
 // strips reports whether a field never passes.
 func (h *Handler) strips(name string) bool {

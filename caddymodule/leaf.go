@@ -71,7 +71,8 @@ func (a *App) computeLeaf(chain []*x509.Certificate, audience gate.Audience, ope
 	crt := chain[0]
 	leaf := &gate.Leaf{Fingerprint: gate.FingerprintOf(crt.Raw), NotBefore: crt.NotBefore, NotAfter: crt.NotAfter, CA: crt.IsCA}
 	fact, known := a.facts.get(leaf.Fingerprint)
-	if !known {
+	// The verifier found it by the trust file, where somebody may have put a CA that is not the store's; then it is found anew.
+	if !known || opened.Directory().CA(fact.anchor) == nil {
 		fact = verify(opened.Anchors(audience), chain, opened.Now())
 		a.facts.put(leaf.Fingerprint, fact)
 	}
