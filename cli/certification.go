@@ -15,6 +15,8 @@ func (t *tool) certificationCommand() *cobra.Command {
 		t.lister(lists{use: "list", short: "Lists certifications", path: "/v1/certifications", byAccount: true, columns: []column{
 			{"ID", "id"}, {"STATE", "state"}, {"ACCOUNT", "account"}, {"DEVICES", "devices"}, {"BEHAVIORS", "profile.grant.behaviors"},
 			{"REQUESTED", "requested.at"}}}),
+		t.lister(lists{use: "owed", short: "Lists approved cases whose credential is owed, the most urgent first", path: "/v1/issuance", columns: []column{
+			{"DUE", "issuance_due"}, {"CLOCK", "issuance"}, {"ID", "id"}, {"ACCOUNT", "account"}, {"DEVICES", "devices"}}}),
 		t.shower("show CASE", "Shows a certification, with what is missing", "/v1/certifications/%s"),
 		t.certificationSchedule(), t.certificationRecord(),
 		t.verb(verb{

@@ -28,6 +28,7 @@ const (
 	demoKit    = "kit.age" // its recovery kit
 	demoCaddy  = "caddy"   // Caddy's own
 	demoFiles  = "demo"    // what is tried by hand
+	demoHalf   = "half"    // in demoFiles, while founding
 )
 
 // demoStaff are who works there. Two are admins, because one alone can confirm nothing.
@@ -53,6 +54,9 @@ func (d *demo) prepareFiles() error {
 	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
 		return err
 	}
+	if err := d.forgetHalf(); err != nil {
+		return err
+	}
 	if exists(filepath.Join(d.dir, demoStore)) {
 		d.say.didf("Goes on with what is in %s", d.dir)
 		return errors.Join(d.staffIsThere(), d.serverCertificate())
@@ -69,15 +73,49 @@ func (d *demo) staffIsThere() error {
 	for _, person := range demoStaff {
 		for _, suffix := range []string{".crt", ".key"} {
 			if name := d.file("staff-" + person.Name + suffix); !exists(name) {
-				return fmt.Errorf("%s is missing, and cannot be made again: delete %s to start over", name, d.dir)
+				return fmt.Errorf("%s is missing and cannot be made again: choose another directory with --data DIR, or delete %s to start over", name, d.dir)
 			}
 		}
 	}
 	return nil
 }
 
+// foundedParts are what founding makes beside the files in <data>/demo.
+func (d *demo) foundedParts() []string {
+	return []string{filepath.Join(d.dir, demoStore), filepath.Join(d.dir, demoSecret), filepath.Join(d.dir, demoKit)}
+}
+
+// forgetHalf removes what a founding left that was cut off: nobody can act in it, because the staff's keys were not all stored. The
+// marker was written when none of it existed, so what is there now is ours.
+func (d *demo) forgetHalf() error {
+	if !exists(d.file(demoHalf)) {
+		return nil
+	}
+	for _, part := range d.foundedParts() {
+		if err := os.RemoveAll(part); err != nil {
+			return fmt.Errorf("start over after a run that was cut off: %w", err)
+		}
+	}
+	return os.Remove(d.file(demoHalf))
+}
+
 // found makes certgate's data directory, as `certgate init` does, and stores what the staff receive.
 func (d *demo) found() error {
+	for _, part := range d.foundedParts() {
+		if exists(part) {
+			return fmt.Errorf("%s exists already, and not from here: choose another directory with --data DIR", part)
+		}
+	}
+	if err := createFile(d.file(demoHalf), nil); err != nil {
+		return err
+	}
+	if err := d.foundStaff(); err != nil {
+		return err
+	}
+	return os.Remove(d.file(demoHalf))
+}
+
+func (d *demo) foundStaff() error {
 	identity, recipient, err := certstore.NewIdentity()
 	if err != nil {
 		return err

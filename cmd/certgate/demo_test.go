@@ -288,7 +288,7 @@ func TestDemoSaysWhatIsInItsWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = try(t, d.args("--once")...)
-	if r.code != 1 || !strings.Contains(r.stderr, "staff-eve.key is missing, and cannot be made again: delete "+d.dir+" to start over") {
+	if r.code != 1 || !strings.Contains(r.stderr, "staff-eve.key is missing and cannot be made again: choose another directory with --data DIR, or delete "+d.dir+" to start over") {
 		t.Errorf("a file of staff is missing: %+v", r)
 	}
 }
@@ -311,5 +311,17 @@ func TestDemoGoesOnWhereItWasCutOff(t *testing.T) {
 	d.filesAreThere()
 	if d.read("key.txt") == key {
 		t.Error("the lost key came back")
+	}
+	// Cut off while it made the directory: the staff's keys were not all stored, so nobody can act, and it is made anew.
+	key = d.read("staff-ben.key")
+	if err := os.WriteFile(filepath.Join(d.dir, "demo", "half"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := try(t, d.args("--once")...); r.code != 0 || !strings.Contains(r.stdout, "\nready\n") {
+		t.Errorf("%+v", r)
+	}
+	d.filesAreThere()
+	if d.read("staff-ben.key") == key {
+		t.Error("a directory that was half made was gone on with")
 	}
 }
