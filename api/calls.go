@@ -112,6 +112,11 @@ func (c *Client) Certifications(ctx context.Context, q Query) (*Page[Certificati
 	return clientGet[Page[Certification]](ctx, c, "/v1/certifications"+q.encode(), nil)
 }
 
+// Owed lists the approved cases whose credential is owed, the most urgent first.
+func (c *Client) Owed(ctx context.Context) (*Page[Certification], error) {
+	return clientGet[Page[Certification]](ctx, c, "/v1/issuance", nil)
+}
+
 // CreateCertification opens a case.
 func (c *Client) CreateCertification(ctx context.Context, in NewCertification, o ...Option) (*Certification, error) {
 	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications"), options: o}, in)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -14,8 +15,9 @@ import (
 // Certification is one case, with its state now and, while it is undecided, everything that keeps it from approval.
 type Certification struct {
 	gate.Certification
-	State   string   `json:"state"`
-	Missing []string `json:"missing"`
+	State    string   `json:"state"`
+	Missing  []string `json:"missing"`
+	Issuance string   `json:"issuance"` // how the promise to release within one business day stands; see issuance_due
 }
 
 // NewCertification is what staff say of a new case.
@@ -68,7 +70,7 @@ var certifications = listing[*gate.Certification, *Certification]{
 
 func (x *exchange) certificationView(r *gate.Certification) *Certification {
 	contract := x.dir.Contract(r.Contract)
-	v := &Certification{Certification: *r, State: r.State(contract, x.now).String(), Missing: []string{}}
+	v := &Certification{Certification: *r, State: r.State(contract, x.now).String(), Issuance: r.Issuance(x.now).String(), Missing: []string{}}
 	if r.Approved == nil && r.Rejected == nil && r.Withdrawn == nil {
 		v.Missing = append(v.Missing, r.Missing(contract, x.now)...)
 	}
@@ -164,4 +166,16 @@ func releaseCertified(x *exchange, by authority.By, in *Release) (string, error)
 	}
 	made, err := x.a.Release(by, device.ID, x.certification())
 	return idOf(made, err)
+}
+
+// owed lists the approved cases whose credential is owed, the most urgent first.
+func owed(x *exchange) error {
+	if _, err := x.query(); err != nil {
+		return err
+	}
+	page := Page[*Certification]{Items: []*Certification{}}
+	for _, c := range x.a.Queue() {
+		page.Items = append(page.Items, x.certificationView(c))
+	}
+	return x.json(http.StatusOK, page)
 }

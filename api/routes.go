@@ -57,6 +57,7 @@ func accountRoutes() []route {
 func caseRoutes() []route {
 	return []route{
 		get("/v1/certifications", certifications.list),
+		get("/v1/issuance", owed),
 		post("/v1/certifications", write(creates, createCertification)),
 		get("/v1/certifications/{certification}", read(byPath("certification", (*exchange).showCertification))),
 		post("/v1/certifications/{certification}/interviews", write(changes, scheduleInterview)),

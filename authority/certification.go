@@ -138,7 +138,8 @@ func (a *Authority) Approve(by By, id gate.CertificationID, why string) (*gate.C
 	return a.advance(by, id, step{action: gate.DecideCase, verb: gate.CertificationApproved, why: why, notice: gate.CertifiedNotice,
 		text: message{"Your integration is certified", "Your integration has been certified. Your production credentials follow within one business day."},
 		do: func(c gate.Certification, contract *gate.Contract) (gate.Certification, error) {
-			return c.Approve(contract, a.act(by, why))
+			approved, err := c.Approve(contract, a.act(by, why))
+			return approved.Promise(a.promise()), err
 		}})
 }
 

@@ -16,6 +16,10 @@ type Settings struct {
 	PublicURL string // where certgate_public is reached; enrollment links lead there
 	PKIURL    string // where certgate_pki is reached; written into certificates
 	Contact   Contact
+	// Zone is where business days are counted, by IANA name; empty: DefaultZone. ClosedDays are days besides weekends and US federal
+	// holidays on which nobody works. Both count for approvals from now on.
+	Zone       string
+	ClosedDays []gate.Date
 	// Active reports whether this configuration is the one that Caddy runs. A configuration starts before it is known to be good, so
 	// its behaviors become the table of record only once this is true. Nil: at once.
 	Active func() bool
@@ -33,6 +37,7 @@ type Config struct {
 	authority *Authority
 	settings  Settings
 	sites     map[gate.Environment]*gate.Site
+	calendar  gate.Calendar
 	recorded  atomic.Bool // its behaviors are the table of record
 }
 
@@ -46,6 +51,10 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	calendar, err := s.calendar()
+	if err != nil {
+		return nil, err
+	}
 	a.configsMu.Lock()
 	defer a.configsMu.Unlock()
 	if changed := a.grantedAndChanged(behaviors); len(changed) > 0 {
@@ -56,7 +65,7 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 		a.log.Warn("behaviors were changed while certgate was stopped; they are denied until staff allow it: certgate behavior allow NAME")
 		behaviors = behaviors.Block(changed)
 	}
-	c := &Config{authority: a, settings: s, sites: make(map[gate.Environment]*gate.Site)}
+	c := &Config{authority: a, settings: s, calendar: calendar, sites: make(map[gate.Environment]*gate.Site)}
 	for e := gate.Sandbox; e <= gate.Production; e++ {
 		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors}
 	}
@@ -117,5 +126,6 @@ func (s *Settings) Check() error {
 			return fmt.Errorf("%s %q must be an http or https URL without query and fragment", u.name, u.value)
 		}
 	}
-	return nil
+	_, err := s.calendar()
+	return err
 }

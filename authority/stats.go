@@ -15,6 +15,8 @@ type Stats struct {
 	InFlight          int
 	Credentials       map[gate.CredentialState]int
 	Certifications    map[gate.CertificationState]int
+	IssuanceDue       time.Duration // until the most urgent release is due, negative if it is overdue; 0 if none is owed
+	IssuanceOverdue   int
 	Accounts          map[gate.Status]int
 	AuditEvents       int64
 	JobLastSuccess    map[string]time.Time // zero: never
@@ -41,6 +43,14 @@ func (a *Authority) Stats() Stats {
 	}
 	for _, c := range a.dir.Certifications("") {
 		s.Certifications[c.State(a.dir.Contract(c.Contract), now)]++
+	}
+	for i, c := range a.Queue() {
+		if i == 0 {
+			s.IssuanceDue = c.IssuanceDue.Sub(now)
+		}
+		if c.Issuance(now) == gate.IssuanceOverdue {
+			s.IssuanceOverdue++
+		}
 	}
 	for _, account := range a.dir.Accounts() {
 		s.Accounts[a.AccountStatus(account.ID, now)]++

@@ -40,6 +40,14 @@ type App struct {
 	// Contact is whom refused customers are told to ask. Default: none.
 	Contact *Contact `json:"contact,omitempty"`
 
+	// Zone is the IANA time zone in which OneRecord's business days are counted: an approved customer is owed its credential by the end
+	// of the next one. Default: America/New_York.
+	Zone string `json:"zone,omitempty"`
+
+	// Closed are days on which nobody works, such as "2026-12-24", besides weekends and US federal holidays. They count for approvals
+	// from now on; a promise that was made is kept as it was. Default: none.
+	Closed []gate.Date `json:"closed,omitempty"`
+
 	// Behaviors are the kinds of call that contracts can grant. A call that none matches is refused. Dropping or changing one that is
 	// granted is refused on a reload until staff have allowed it (`certgate behavior allow`).
 	Behaviors []gate.Behavior `json:"behaviors,omitempty"`
@@ -171,7 +179,7 @@ func (a *App) open() (caddy.Destructor, error) {
 }
 
 func (a *App) settings() authority.Settings {
-	s := authority.Settings{Behaviors: a.Behaviors, PublicURL: a.PublicURL, PKIURL: a.PKIURL, Active: a.active}
+	s := authority.Settings{Behaviors: a.Behaviors, PublicURL: a.PublicURL, PKIURL: a.PKIURL, Zone: a.Zone, ClosedDays: a.Closed, Active: a.active}
 	if a.Contact != nil {
 		s.Contact = authority.Contact{Email: a.Contact.Email, Phone: a.Contact.Phone}
 	}

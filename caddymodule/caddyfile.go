@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -35,6 +36,8 @@ func init() {
 //		public_url  <url>
 //		pki_url     <url>
 //		contact     <email> [<phone>]
+//		zone        <iana zone>
+//		closed      <day>...
 //		behavior    <name> <method> <path> [cost <units>] [upgrade websocket]
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
@@ -67,12 +70,16 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return oneArg(d, &a.PKIURL)
 	case "contact":
 		return a.contact(d)
+	case "zone":
+		return oneArg(d, &a.Zone)
+	case "closed":
+		return a.closed(d)
 	case "behavior":
 		return a.behavior(d)
 	case "{":
 		return d.Err("this option takes no block")
 	}
-	return d.Errf("unknown option %q; allowed are data_dir, secret_file, public_url, pki_url, contact and behavior", d.Val())
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, public_url, pki_url, contact, zone, closed and behavior", d.Val())
 }
 
 // oneArg reads an option that may be given once, with one argument.
@@ -101,6 +108,21 @@ func (a *App) contact(d *caddyfile.Dispenser) error {
 	a.Contact = &Contact{Email: args[0]}
 	if len(args) == 2 {
 		a.Contact.Phone = args[1]
+	}
+	return nil
+}
+
+// closed adds days on which nobody works; it may be given several times.
+func (a *App) closed(d *caddyfile.Dispenser) error {
+	days := d.RemainingArgs()
+	if len(days) == 0 {
+		return d.Err("closed takes one or more days, such as: closed 2026-12-24 2026-12-31")
+	}
+	for _, day := range days {
+		if err := gate.Date(day).Check(); err != nil {
+			return d.WrapErr(fmt.Errorf("closed: %w", err))
+		}
+		a.Closed = append(a.Closed, gate.Date(day))
 	}
 	return nil
 }

@@ -33,6 +33,8 @@ var (
 	inFlightDesc       = desc("calls_in_flight", "Allowed calls that have not ended.")
 	credentialsDesc    = desc("credentials", "Keys and certificates, by state.", "state")
 	certificationsDesc = desc("certifications", "Certification cases, by state.", "state")
+	issuanceDueDesc    = desc("issuance_due_seconds", "Time until the most urgent release is due, negative if it is overdue; 0 if none is owed.")
+	overdueDesc        = desc("issuance_overdue", "Approved cases whose credential is overdue.")
 	accountsDesc       = desc("accounts", "Accounts, by status.", "status")
 	eventsDesc         = desc("audit_events", "Events in the audit log.")
 	readyDesc          = desc("ready", "1 if requests can be decided.")
@@ -42,7 +44,7 @@ var (
 // Describe implements prometheus.Collector.
 func (*collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
-		accountsDesc, eventsDesc, readyDesc, jobDesc} {
+		issuanceDueDesc, overdueDesc, accountsDesc, eventsDesc, readyDesc, jobDesc} {
 		ch <- d
 	}
 }
@@ -64,6 +66,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
+	gauge(issuanceDueDesc, s.IssuanceDue.Seconds())
+	gauge(overdueDesc, float64(s.IssuanceOverdue))
 	gauge(inFlightDesc, float64(s.InFlight))
 	gauge(eventsDesc, float64(s.AuditEvents))
 	ready := 0.0
