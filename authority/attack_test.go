@@ -135,3 +135,14 @@ func TestAskingForTheCRLDoesNotWalkThroughAllCertificates(t *testing.T) {
 		t.Errorf("no new list after a revocation: %v", err)
 	}
 }
+
+// TestEnrollmentIsNeverSentInTheClear: the link's token goes one way and the production key the other.
+func TestEnrollmentIsNeverSentInTheClear(t *testing.T) {
+	s := settings(table()...)
+	for address, ok := range map[string]bool{"http://connect.example.com": false, "HTTP://connect.example.com": false, "https://connect.example.com": true, "HTTPS://connect.example.com": true} {
+		s.PublicURL = address
+		if err := s.Check(); (err == nil) != ok {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}

@@ -102,6 +102,9 @@ func (a *Authority) current() *Config {
 			return c
 		}
 	}
+	if !strings.HasPrefix(strings.ToLower(s.PublicURL), "https:") {
+		return fmt.Errorf("public_url %q must be an https URL: enrollment links lead there, and keys come back from there", s.PublicURL)
+	}
 	return nil
 }
 
