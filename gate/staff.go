@@ -67,9 +67,9 @@ const (
 	HoldInterview    Action = "interview"       // request, schedule, hold, settle findings
 	DecideCase       Action = "decide"          // approve, reject, judge a change
 	ReleaseIt        Action = "release"         // release an enrollment, make a sandbox key
-	Stop             Action = "stop"            // suspend, revoke: never needs a second person
+	Stop             Action = "stop"            // suspend, revoke a credential or certification: never needs a second person
 	Reinstate        Action = "reinstate"       // lift a suspension
-	TerminateAccount Action = "terminate"       // terminate, end a contract, revoke a certification
+	TerminateAccount Action = "terminate"       // terminate, end a contract
 	ManageStaff      Action = "manage-staff"    // propose, confirm, disable
 	ManageSite       Action = "manage-site"     // behaviors, hosts
 )
