@@ -14,8 +14,9 @@ import (
 
 // call is one request of the customer's, as curl would send it.
 type call struct {
-	title string
-	path  string
+	title  string
+	method string // empty: GET
+	path   string
 	// certificate and key are file names in <data>/demo; empty: none is sent.
 	certificate, privateKey, key string
 	want                         int    // status
@@ -28,8 +29,8 @@ var demoCalls = []call{
 	{title: "No key", path: "/fhir/Patient/1", certificate: acme.certificate, privateKey: acme.privateKey, want: http.StatusUnauthorized, code: "key-required"},
 	{title: "Somebody else's key", path: "/fhir/Patient/1", certificate: acme.certificate, privateKey: acme.privateKey, key: beta.key,
 		want: http.StatusUnauthorized, code: "invalid-token"},
-	{title: "Not in the contract", path: "/admin/users", certificate: acme.certificate, privateKey: acme.privateKey, key: acme.key,
-		want: http.StatusForbidden, code: "behavior-unknown"},
+	{title: "Not in the contract", method: http.MethodPost, path: "/ihe/documents/query", certificate: acme.certificate, privateKey: acme.privateKey, key: acme.key,
+		want: http.StatusForbidden, code: "behavior-not-granted"},
 	{title: "Certificate and key that belong together", path: "/fhir/Patient/1", certificate: acme.certificate, privateKey: acme.privateKey, key: acme.key,
 		want: http.StatusOK},
 }
@@ -67,6 +68,9 @@ func (d *demo) shown(name string) string {
 // curl is the line that sends the same by hand.
 func (d *demo) curl(c call) string {
 	line := "curl --cacert " + d.shown("ca.crt")
+	if c.method != "" {
+		line += " -X " + c.method
+	}
 	if c.certificate != "" {
 		line += " --cert " + d.shown(c.certificate) + " --key " + d.shown(c.privateKey)
 	}
@@ -96,7 +100,7 @@ func (d *demo) send(ctx context.Context, c call) (answer, error) {
 		return answer{}, err
 	}
 	defer h.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, site(d.ports.api)+c.path, nil)
+	req, err := http.NewRequestWithContext(ctx, c.method, site(d.ports.api)+c.path, nil)
 	if err != nil {
 		return answer{}, err
 	}

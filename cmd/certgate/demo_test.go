@@ -75,7 +75,7 @@ func TestDemoTakesACustomerFromNothingToItsFirstCall(t *testing.T) {
 	if r.code != 0 || !strings.Contains(r.stdout, "\nready\n") {
 		t.Fatalf("code %d\n%s\n%s", r.code, r.stdout, r.stderr)
 	}
-	for _, line := range []string{"  403 certificate-required: ", "  401 key-required: ", "  401 invalid-token: ", "  403 behavior-unknown: ", `  200 {"active":true`} {
+	for _, line := range []string{"  403 certificate-required: ", "  401 key-required: ", "  401 invalid-token: ", "  403 behavior-not-granted: ", `  200 {"active":true`} {
 		if !strings.Contains(r.stdout, "\n"+line) {
 			t.Errorf("%q was not shown", line)
 		}
