@@ -44,6 +44,9 @@ func (tx *Tx) conclude(event *gate.Event) (*change, error) {
 			return nil, err
 		}
 	}
+	if tx.kept != nil {
+		c.head.Checkpoints = c.head.Checkpoints.with(*tx.kept)
+	}
 	value, err := c.head.wrap(tx.store.keys)
 	if err != nil {
 		return nil, err

@@ -24,7 +24,8 @@
 // the newest log is gone.
 //
 // What this cannot show is a whole directory taken back to an earlier day: that is a correct store. For it a checkpoint must have been seen
-// outside; see package audit.
+// outside; see package audit. Signed checkpoints are kept here as well, under MACs that the head sums up, but those that lie here go back with
+// the rest.
 //
 // # A commit that failed
 //
@@ -34,6 +35,6 @@
 //
 // Reading order: keys.go (the keyspace), record.go (the stored form), head.go, tx.go, commit.go and write.go (how a change is made),
 // store.go, load.go and explain.go (what a start checks, and how it names what is wrong), files.go, tables.go and newest.go (what it checks
-// before and beside Badger), directory.go and links.go. Beside them: trust.go (CA certificates for Caddy), secret.go and kit.go (what must
-// not be lost).
+// before and beside Badger), directory.go and links.go, log.go and checkpoint.go (what auditors ask for). Beside them: trust.go (CA
+// certificates for Caddy), secret.go and kit.go (what must not be lost).
 package certstore

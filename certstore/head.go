@@ -18,6 +18,8 @@ type head struct {
 	Kinds   map[gate.RecordKind]tally `json:"kinds"`
 	Events  int64                     `json:"events"`
 	Root    gate.Fingerprint          `json:"root"` // of the audit tree
+
+	Checkpoints tally `json:"checkpoints,omitzero"`
 }
 
 // tally counts the records of one kind.
@@ -45,6 +47,9 @@ func (h *head) count(kind gate.RecordKind, before *mac, after mac) {
 	t.Sum = t.Sum.add(after)
 	h.Kinds[kind] = t
 }
+
+// with is the tally with one more.
+func (t tally) with(m mac) tally { return tally{Count: t.Count + 1, Sum: t.Sum.add(m)} }
 
 // grow takes one event into account.
 func (h *head) grow(t audit.Tree) {

@@ -18,14 +18,16 @@ import (
 //	r/<kind>/<id>   a record   version | MAC | JSON
 //	l/<seq>         an event   version | MAC | JSON, the leaf of the audit tree
 //	t/<index>       a hash of the audit tree, 32 bytes, numbered as package audit numbers them
+//	c/<size>        a signed checkpoint of that many events   version | MAC | note
 //	h               the head   version | MAC | JSON
 //
 // Kinds contain no slash. Identifiers may, but no zero byte, which ends the key in what a MAC covers.
 const (
-	recordPrefix = "r/"
-	eventPrefix  = "l/"
-	hashPrefix   = "t/"
-	headKey      = "h"
+	recordPrefix     = "r/"
+	eventPrefix      = "l/"
+	hashPrefix       = "t/"
+	checkpointPrefix = "c/"
+	headKey          = "h"
 )
 
 // maxID bounds an identifier; the longest of ours are host names (253 bytes) and idempotency keys.
@@ -40,6 +42,8 @@ func kindPrefix(kind gate.RecordKind) []byte { return []byte(recordPrefix + stri
 func eventKey(seq int64) []byte { return numberKey(eventPrefix, seq) }
 
 func hashKey(index int64) []byte { return numberKey(hashPrefix, index) }
+
+func checkpointKey(size int64) []byte { return numberKey(checkpointPrefix, size) }
 
 func numberKey(prefix string, n int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(prefix), uint64(n))

@@ -20,6 +20,7 @@ type Tx struct {
 	order  []*write          // as first put
 	err    error             // of the first Put that failed; nothing is committed then
 	writes func(gate.RecordKind) error
+	kept   *mac // of a checkpoint that is added
 }
 
 // write is one staged record.

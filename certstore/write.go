@@ -48,7 +48,7 @@ func (s *Store) change(may func(gate.RecordKind) error, f func(*Tx) (*gate.Event
 	if err != nil {
 		return err
 	}
-	if event == nil && tx.err == nil && len(tx.order) == 0 {
+	if event == nil && tx.err == nil && len(tx.order) == 0 && tx.kept == nil {
 		return nil
 	}
 	c, err := tx.conclude(event)
