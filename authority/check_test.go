@@ -219,6 +219,7 @@ func TestAJobThatPanicsDoesNotEndTheProcess(t *testing.T) {
 	acme := o.customer("acme")
 	call, err := o.config.Check(o.request(acme.got))
 	must(t, err)
+	defer call.Done()
 	call.Guard(func(error) { panic("a door went mad") }, nil)
 	o.pass(acme.got.Certificate.NotAfter.Sub(o.clock.now()) + time.Second)
 	before := o.Stats().JobLastSuccess["sightings"]
