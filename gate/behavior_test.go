@@ -158,6 +158,9 @@ func TestACallCostsOneUnitUnlessItSaysOtherwise(t *testing.T) {
 	if list[0].Cost != 1 || given[0].Cost != 0 {
 		t.Errorf("cost %d and the given table has %d, want 1 and 0 as before", list[0].Cost, given[0].Cost)
 	}
+	if dear, err := gate.Compile([]gate.Behavior{{Name: "query", Method: "GET", Path: "/x", Cost: 1_000_000}}); err != nil || dear.List()[0].Cost != 1_000_000 {
+		t.Errorf("the highest cost: %v", err)
+	}
 	list[0].Name = "changed"
 	if _, ok := compile(t, given...).Named("query"); !ok {
 		t.Error("a list that was handed out changes the table")

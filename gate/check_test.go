@@ -68,6 +68,7 @@ func TestAnAccountIsChecked(t *testing.T) {
 		{"zone: \"Local\"", func(a *gate.Account) { a.Zone = "Local" }},
 		{"zone: \"Mars/Olympus\"", func(a *gate.Account) { a.Zone = "Mars/Olympus" }},
 		{"zone: ", func(a *gate.Account) { a.Zone = "../../etc/passwd" }},
+		{"", func(a *gate.Account) { a.Notes = strings.Repeat("a", 4000) }},
 		{"notes: has 4001 bytes", func(a *gate.Account) { a.Notes = strings.Repeat("a", 4001) }},
 		{"contacts: a contact with role \"technical\"", func(a *gate.Account) { a.Contacts = a.Contacts[:1] }},
 		{"contacts: a contact with role \"technical\"", func(a *gate.Account) { a.Contacts = nil }},

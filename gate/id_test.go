@@ -70,7 +70,7 @@ func TestAnIdentifierHasOneSpelling(t *testing.T) {
 }
 
 func TestSlugs(t *testing.T) {
-	for _, s := range []string{"a", "0", "acme", "prod-1", "a--b", strings.Repeat("a", 40)} {
+	for _, s := range []string{"a", "0", "acme", "prod-1", "a--b", "az09", strings.Repeat("a", 40)} {
 		if err := gate.CheckSlug(s); err != nil {
 			t.Errorf("%s: %v", s, err)
 		}

@@ -118,6 +118,27 @@ func TestAnyOneCharacterChangedIsNoticed(t *testing.T) {
 	}
 }
 
+// untagged is a key without its tag, with the checksum that it would then have, from Python as those above.
+const untagged = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef2P40Ol"
+
+func TestWhatBeginsLikeAKeyIsFoundInText(t *testing.T) {
+	body := strings.Repeat("a", 42)
+	for text, want := range map[string]bool{
+		"orpk_" + body:                       true, // the checksum was cut off
+		"see orpp_" + body + ".":             true,
+		"ort_x ort_" + body:                  true,
+		"orpk_" + body[1:]:                   false,
+		"orpk_" + body[1:] + "-" + body:      false,
+		body:                                 false,
+		"":                                   false,
+		"orpk_orpk_" + body[1:] + " orpk_aa": false,
+	} {
+		if got := gate.ContainsKey(text); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+}
+
 func TestAKeyShowsItsShape(t *testing.T) {
 	key := printed(gate.Production)
 	rows := []struct {
@@ -137,6 +158,7 @@ func TestAKeyShowsItsShape(t *testing.T) {
 		{key + "\n", gate.Malformed},
 		{key + "," + key, gate.Malformed},
 		{"orpk_", gate.Malformed},
+		{untagged, gate.Malformed}, // its checksum is right, but it is of no environment
 		{"secret", gate.Malformed},
 		{strings.Repeat("x", 1<<20), gate.Malformed},
 	}
@@ -231,6 +253,7 @@ func TestARequestPresentsExactlyOneKey(t *testing.T) {
 		{"access_token", func(r *gate.Request) { r.Query = "access_token=x" }, gate.NoKey, true},
 		{"access_token behind others", func(r *gate.Request) { r.Query = "a=b&&Access_Token" }, gate.NoKey, true},
 		{"access_token encoded", func(r *gate.Request) { r.Query = "a=b&access%5Ftoken=x" }, gate.NoKey, true},
+		{"access_token encoded from its start", func(r *gate.Request) { r.Query = "%61ccess_token=x" }, gate.NoKey, true},
 		{"access_token behind a semicolon", func(r *gate.Request) { r.Query = "a=b;access_token=x" }, gate.NoKey, true},
 		{"access_token as a value", func(r *gate.Request) { r.Query = "sort=access_token" }, gate.NoKey, false},
 		{"a name that begins alike", func(r *gate.Request) { r.Query = "access_tokens=x" }, gate.NoKey, false},
