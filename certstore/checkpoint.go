@@ -32,11 +32,17 @@ func (s *Store) AddCheckpoint(size int64, signed []byte) error {
 		default:
 			return nil, gate.Errorf(gate.Conflict, "another checkpoint of %d events is kept already; use that, or wait for the next event", size)
 		}
-		value := s.keys.wrap(key, signed)
-		tx.kept = new(mac)
-		copy(tx.kept[:], value[1:overhead])
-		return nil, tx.set(key, value)
+		return nil, tx.keep(size, signed)
 	})
+}
+
+// keep stages a checkpoint.
+func (tx *Tx) keep(size int64, signed []byte) error {
+	key := checkpointKey(size)
+	value := tx.store.keys.wrap(key, signed)
+	tx.kept = new(mac)
+	copy(tx.kept[:], value[1:overhead])
+	return tx.set(key, value)
 }
 
 // LatestCheckpoint is the kept checkpoint with the most events; the error is of kind gate.NotFound if there is none.

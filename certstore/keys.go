@@ -70,12 +70,15 @@ const (
 	badgerLabel = "certgate store: badger"
 	sealLabel   = "certgate store: seal"
 	macLabel    = "certgate store: record mac"
+	logLabel    = "certgate store: checkpoint key"
+	originLabel = "certgate store: log origin"
 )
 
 // keyring holds what is derived from the secret.
 type keyring struct {
 	badger []byte
 	seal   []byte
+	log    logName
 	macs   sync.Pool // of hash.Hash, an HMAC under the MAC key; a fresh one costs two allocations and two blocks of SHA-256
 }
 
@@ -93,6 +96,13 @@ func newKeyring(secret [32]byte) (*keyring, error) {
 		return nil, err
 	}
 	if k.seal, err = derive(sealLabel); err != nil {
+		return nil, err
+	}
+	seed, err := derive(logLabel)
+	if err != nil {
+		return nil, err
+	}
+	if k.log, err = nameLog([32]byte(seed)); err != nil {
 		return nil, err
 	}
 	key, err := derive(macLabel)

@@ -106,8 +106,8 @@ func (tx *Tx) leaf(seq int64) ([]byte, error) {
 }
 
 // Verify verifies the open store's log as audit.Verify does an export, and each record against the last event that names it; o.Records and
-// o.Bookkept are the store's to set. All is read from one cut, while changes go on. What a start checks and this does not: the stored hashes of
-// subtrees.
+// o.Bookkept are the store's to set. All is read from one cut, while changes go on; Close ends it early (ErrClosed). What a start checks and this
+// does not: the stored hashes of subtrees.
 func (s *Store) Verify(o audit.Options) (audit.Report, error) {
 	var report audit.Report
 	err := s.View(func(tx *Tx) error {
@@ -156,6 +156,9 @@ func (tx *Tx) feed(v *audit.Verifier, h head) error {
 		}
 		if n == h.Events {
 			return nil
+		}
+		if tx.store.closing.Load() {
+			return ErrClosed
 		}
 		leaf, err := tx.leaf(n)
 		if err == nil && leaf == nil {
