@@ -161,6 +161,8 @@ func follow(c *gate.Certification) *gate.Transcript {
 func TestTransitionsOfACaseAreRefused(t *testing.T) {
 	contract := signed(t)
 	approved := inForce("cas_1", "con_1", gate.Grant{}, "dev_1")
+	revoked := *approved
+	revoked.Revoked = &gate.Ending{At: noon}
 	soon := noon.Add(time.Hour)
 	bad := func(edit func(r *gate.Transcript)) gate.Transcript {
 		r := transcript("stf_ben")
@@ -207,6 +209,7 @@ func TestTransitionsOfACaseAreRefused(t *testing.T) {
 		{"recertification due before now", only(approved.Recertify(noon.Add(-1), by("stf_ben", "moved"))), gate.Invalid, "due: "},
 		{"recertification without reason", only(approved.Recertify(soon, by("stf_ben", ""))), gate.Invalid, "why: "},
 		{"revoked before approval", only(interviewed().Revoke(by("stf_cho", "no"))), gate.Conflict, "reject it instead"},
+		{"revoked twice", only(revoked.Revoke(by("stf_cho", "again"))), gate.Conflict, "revoked already"},
 		{"revoked without reason", only(approved.Revoke(by("stf_cho", ""))), gate.Invalid, "why: "},
 	}
 	for _, row := range rows {

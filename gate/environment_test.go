@@ -78,3 +78,33 @@ func TestTwoPeopleLowerAHost(t *testing.T) {
 		}
 	}
 }
+
+func TestAHostIsLoweredOnlyBelowWhatItServedAndForAReason(t *testing.T) {
+	host := gate.Host{Name: "api.example.com", Strictest: gate.Preprod}
+	rows := []struct {
+		to   gate.Environment
+		why  string
+		want string // the field at fault
+	}{
+		{gate.Sandbox, "moved", ""},
+		{gate.Preprod, "moved", "to"},
+		{gate.Production, "moved", "to"},
+		{gate.NoEnvironment, "moved", "to"},
+		{gate.Sandbox, " ", "why"},
+	}
+	for _, row := range rows {
+		next, err := host.Propose(row.to, "stf_ben", row.why)
+		if row.want == "" {
+			if err != nil || next.Allows(row.to) || host.Lowering != nil {
+				t.Errorf("to %s: allowed before a second person confirmed it, or %v", row.to, err)
+			}
+			continue
+		}
+		if e, ok := errors.AsType[*gate.Error](err); !ok || e.Kind != gate.Invalid || e.Field != row.want || next.Lowering != nil {
+			t.Errorf("to %s because %q: %v, want an error about %s", row.to, row.why, err, row.want)
+		}
+	}
+	if _, err := host.Confirm("stf_cho", false); !errors.Is(err, gate.Conflict) {
+		t.Errorf("confirmed without a proposal: %v", err)
+	}
+}
