@@ -102,9 +102,6 @@ func (a *Authority) current() *Config {
 			return c
 		}
 	}
-	if !strings.HasPrefix(strings.ToLower(s.PublicURL), "https:") {
-		return fmt.Errorf("public_url %q must be an https URL: enrollment links lead there, and keys come back from there", s.PublicURL)
-	}
 	return nil
 }
 
@@ -128,6 +125,9 @@ func (s *Settings) Check() error {
 		if err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "" || parsed.RawQuery != "" || parsed.Fragment != "" {
 			return fmt.Errorf("%s %q must be an http or https URL without query and fragment", u.name, u.value)
 		}
+	}
+	if !strings.HasPrefix(strings.ToLower(s.PublicURL), "https:") {
+		return fmt.Errorf("public_url %q must be an https URL: enrollment links lead there, and keys come back from there", s.PublicURL)
 	}
 	_, err := s.calendar()
 	return err
