@@ -69,7 +69,15 @@ func golden() map[gate.RecordKind]gate.Record {
 		},
 		&gate.Notice{
 			ID: "not_1", Kind: gate.EnrollmentNotice, Account: "acc_1", To: []gate.Contact{contact}, Subject: "Your link", Body: "See {link}",
+			HTML: "<p>See {link}</p>", ReplyTo: "certification@example.com", Event: `{"specversion":"1.0"}`,
 			CreatedAt: dawn, SealedLink: []byte{5}, TakenAt: &later,
+			Deliveries: []gate.Delivery{{
+				Channel: gate.MailChannel, Attempts: 3, Failures: 2, Problem: "550 unknown", LastAt: &later, NextAt: &later,
+				Accepted: []gate.Receipt{{Address: "ann@example.com", At: later, Answer: "250 ok"}},
+				Refused:  []gate.Receipt{{Address: "ops@example.com", At: later, Answer: "550 unknown"}},
+				DoneAt:   &later, FailedAt: &later, DeadAt: &later,
+			}},
+			Told: &gate.Telling{By: "stf_ben", At: later, Who: "Ann", How: "by telephone"},
 		},
 		&gate.Staff{
 			ID: "stf_1", Name: "ben", Email: "ben@example.com", Roles: []gate.Role{gate.Admin}, CreatedAt: dawn, Bootstrap: true,

@@ -58,6 +58,8 @@ const (
 	CredentialRevoked       Verb = "credential.revoked"
 	RemediationImposed      Verb = "remediation.imposed"
 	RemediationLifted       Verb = "remediation.lifted"
+	NoticeReplayed          Verb = "notice.replayed"
+	NoticeDelivered         Verb = "notice.told"
 	StaffProposed           Verb = "staff.proposed"
 	StaffConfirmed          Verb = "staff.confirmed"
 	StaffDisabled           Verb = "staff.disabled"

@@ -10,11 +10,17 @@ type Notice struct {
 	Account   AccountID  `json:"account"`
 	To        []Contact  `json:"to"` // empty: no contact is known, so staff must deliver it by hand
 	Subject   string     `json:"subject"`
-	Body      string     `json:"body"` // where a secret link belongs it says {link}
+	Body      string     `json:"body"`               // where a secret link belongs it says {link}
+	HTML      string     `json:"html,omitempty"`     // the same for readers who prefer it
+	ReplyTo   string     `json:"reply_to,omitempty"` // address of the contact of that time
+	Event     string     `json:"event,omitempty"`    // the body for webhooks, sent as it stands; it never holds the link
 	CreatedAt time.Time  `json:"created_at"`
 	// SealedLink holds the secret link until the notice has been accepted or the link has ended; then it is blanked.
 	SealedLink []byte     `json:"sealed_link,omitempty"`
 	TakenAt    *time.Time `json:"taken_at,omitempty"` // the link was handed over
+	// Deliveries has one entry for each channel, from the first attempt on.
+	Deliveries []Delivery `json:"deliveries,omitempty"`
+	Told       *Telling   `json:"told,omitempty"` // delivered by hand
 }
 
 // NoticeKind says what a notice is about.

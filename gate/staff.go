@@ -70,6 +70,7 @@ const (
 	Stop             Action = "stop"            // suspend, revoke a credential or certification: never needs a second person
 	Reinstate        Action = "reinstate"       // lift a suspension
 	TerminateAccount Action = "terminate"       // terminate, end a contract
+	DeliverNotice    Action = "deliver"         // send a notice again, tell by phone
 	ManageStaff      Action = "manage-staff"    // propose, confirm, disable
 	ManageSite       Action = "manage-site"     // behaviors, hosts
 )
@@ -84,6 +85,7 @@ var allowed = map[Action][]Role{
 	Stop:             {Operator, Approver, Issuer, Admin},
 	Reinstate:        {Operator, Approver, Admin},
 	TerminateAccount: {Approver, Admin},
+	DeliverNotice:    {Interviewer, Approver, Issuer, Operator, Admin},
 	ManageStaff:      {Admin},
 	ManageSite:       {Admin},
 }
