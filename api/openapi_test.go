@@ -70,6 +70,9 @@ var wire = map[string]any{
 	"Revocation": gate.Revocation{}, "Agreement": gate.Agreement{}, "Profile": gate.Profile{}, "Attendee": gate.Attendee{},
 	"Recording": gate.Recording{}, "Answer": gate.Answer{}, "Transcript": gate.Transcript{}, "Interview": gate.Interview{},
 	"Finding": gate.Finding{}, "Subject": gate.Subject{}, "Lifting": gate.Lifting{}, "Actor": gate.Actor{}, "RecordChange": gate.Change{},
+	"Renewal": gate.Renewal{}, "Terms": gate.Terms{}, "Amendment": gate.Amendment{}, "ExtensionProposal": gate.ExtensionProposal{},
+	"Extension": gate.Extension{}, "Carrying": gate.Carrying{}, "Joining": gate.Joining{}, "ChangeReport": gate.ChangeReport{},
+	"ProfileUpdate": gate.ProfileUpdate{}, "PassedRecertification": gate.Recertification{},
 	"Event": gate.Event{}, "Behavior": gate.Behavior{}, "Lowering": gate.Lowering{}, "Host": gate.Host{},
 }
 
@@ -99,7 +102,6 @@ func TestEverySchemaHasTheFieldsOfItsType(t *testing.T) {
 
 func jsonNames(t reflect.Type) (names []string) {
 	for f := range t.Fields() {
-		f := f
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous:

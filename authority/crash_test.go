@@ -43,18 +43,19 @@ func helperProcess(t *testing.T, p *place, mode string, env ...string) *exec.Cmd
 }
 
 // openHere is what a helper process opens.
-func openHere() (*authority.Authority, *authority.Config, error) {
+func openHere() (*authority.Authority, error) {
 	a, err := authority.Open(authority.Options{DataDir: os.Getenv("CERTGATE_TEST_DATA"), SecretFile: os.Getenv("CERTGATE_TEST_SECRET")})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	c, err := a.Start(settings(table()...))
-	return a, c, err
+	_, err = a.Start(settings(table()...))
+	return a, err
 }
 
 // changeUntilKilled enrolls and revokes, and says so after each change. It ends after as many rounds as it is told, else never.
 func changeUntilKilled(t testing.TB) {
-	a, _, err := openHere()
+	t.Helper()
+	a, err := openHere()
 	must(t, err)
 	rounds, err := strconv.Atoi(os.Getenv("CERTGATE_TEST_ROUNDS"))
 	if err != nil {
@@ -341,7 +342,7 @@ func TestASecondOpenerIsToldWhoIsInTheWay(t *testing.T) {
 
 // openOnce says what opening came to.
 func openOnce() {
-	a, _, err := openHere()
+	a, err := openHere()
 	if err != nil {
 		fmt.Println(err)
 		return

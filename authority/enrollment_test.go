@@ -2,6 +2,7 @@ package authority_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -263,7 +264,7 @@ func TestSecretsStandNowhereInTheStore(t *testing.T) {
 		text += e.Detail + e.Why + e.Object
 	}
 	for name, secret := range map[string]string{"key": acme.got.Key, "enrollment token": acme.token} {
-		if bytes.Contains([]byte(text), []byte(secret)) {
+		if strings.Contains(text, secret) {
 			t.Errorf("the %s can be read", name)
 		}
 	}

@@ -52,7 +52,7 @@ func TestASandboxDoesNotVouchForACertificateThatItDidNotJudge(t *testing.T) {
 	must(t, err)
 	if resp, body := w.get(w.client("h2", foreign(t)), "sandbox.test", "/fhir/Patient/1", key, func(r *http.Request) {
 		r.Header.Set("Purpose-Of-Use", "TREAT")
-	}); resp.StatusCode != 200 {
+	}); resp.StatusCode != http.StatusOK {
 		t.Fatalf("%d %s", resp.StatusCode, body)
 	}
 	if got := w.upstream.last(t).Header["Client-Cert"]; got != nil {
@@ -79,7 +79,7 @@ func TestWhoWritesTheTrustFileLocksNobodyOut(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(file, issuer.CertificatePEM(twin), 0o600))
 	must(t, os.Chtimes(file, time.Now(), time.Now().Add(time.Hour)))
-	if resp, body := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != 200 {
+	if resp, body := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != http.StatusOK {
 		t.Errorf("a customer was refused: %d %s", resp.StatusCode, body)
 	}
 }

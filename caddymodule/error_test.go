@@ -65,7 +65,7 @@ func TestAnErrorPageThatFailsDoesNotHideTheRefusal(t *testing.T) {
 	w := foundWorld(t)
 	w.mustLoad(w.global() + w.site("api.test", requestMode, "certgate production", w.proxy(), "handle_errors {\n\t\terror `page broke` 500\n\t}"))
 	resp, body := w.get(w.client("h1", nil), "api.test", "/fhir/Patient/1", "")
-	if resp.StatusCode != 403 || !strings.Contains(body, "certificate-required") || strings.Contains(body, "broke") {
+	if resp.StatusCode != http.StatusForbidden || !strings.Contains(body, "certificate-required") || strings.Contains(body, "broke") {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }
@@ -74,7 +74,7 @@ func TestAnErrorOfTheUpstreamIsNotOurs(t *testing.T) {
 	w := foundWorld(t)
 	w.mustLoad(w.global() + w.site("api.test", requestMode, "certgate production", "reverse_proxy 127.0.0.1:1", "handle_errors {\n\t\trespond `{http.certgate.code}.{http.error.status_code}`\n\t}"))
 	_, _, acme := w.certified("acme")
-	if resp, body := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != 502 || body != "{http.certgate.code}.502" {
+	if resp, body := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != http.StatusBadGateway || body != "{http.certgate.code}.502" {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }

@@ -77,7 +77,7 @@ func TestNothingForgedReachesTheUpstream(t *testing.T) {
 			t.Run(name+"/h1/"+field, func(t *testing.T) {
 				lines := field + ": forged\n" + field + ": forged again\n" + strings.ToUpper(field) + ": forged\n"
 				resp, body := w.wire(t, "api.test", &acme.tls).ask(get("/fhir/Patient/1", "api.test", acme.Key, lines))
-				if resp.StatusCode != 200 {
+				if resp.StatusCode != http.StatusOK {
 					t.Fatalf("%d %s", resp.StatusCode, body)
 				}
 				arrived(t, w.upstream.last(t), acme, "fhir-query")
@@ -108,7 +108,7 @@ func TestConnectionCannotNameOurHeaders(t *testing.T) {
 	} {
 		t.Run(value, func(t *testing.T) {
 			resp, body := w.wire(t, "api.test", &acme.tls).ask(get("/fhir/Patient/1", "api.test", acme.Key, "Connection: "+value+"\n"))
-			if resp.StatusCode != 200 {
+			if resp.StatusCode != http.StatusOK {
 				t.Fatalf("%d %s", resp.StatusCode, body)
 			}
 			arrived(t, w.upstream.last(t), acme, "fhir-query")
@@ -125,7 +125,7 @@ func TestTrailersAreNotPassedOn(t *testing.T) {
 	t.Run("h1", func(t *testing.T) {
 		resp, body := w.wire(t, "api.test", &acme.tls).ask("POST /ihe/documents/1 HTTP/1.1\nHost: api.test\nAuthorization: Bearer " + acme.Key +
 			"\nTE: gzip, trailers\nTransfer-Encoding: chunked\nTrailer: Certgate-Account, X-Check\n\n5\nhello\n0\nCertgate-Account: forged\nX-Check: forged\nAuthorization: forged\n\n")
-		if resp.StatusCode != 200 {
+		if resp.StatusCode != http.StatusOK {
 			t.Fatalf("%d %s", resp.StatusCode, body)
 		}
 		arrived(t, w.upstream.last(t), acme, "ihe-document-query")
@@ -139,7 +139,7 @@ func TestTrailersAreNotPassedOn(t *testing.T) {
 			r.Body, r.ContentLength = readCloser{bytes.NewReader([]byte("hello"))}, -1
 			r.Trailer = http.Header{"Certgate-Account": {"forged"}, "X-Check": {"forged"}}
 		})
-		if resp.StatusCode != 200 {
+		if resp.StatusCode != http.StatusOK {
 			t.Fatalf("%d %s", resp.StatusCode, body)
 		}
 		arrived(t, w.upstream.last(t), acme, "ihe-document-query")
@@ -158,7 +158,7 @@ func TestTheKeyComesOnceAndInItsPlace(t *testing.T) {
 	ask := func(t *testing.T, path, lines string) (int, string) {
 		t.Helper()
 		resp, body := w.wire(t, "api.test", &acme.tls).ask("GET " + path + " HTTP/1.1\nHost: api.test\n" + lines + "\n")
-		if resp.StatusCode == 200 {
+		if resp.StatusCode == http.StatusOK {
 			arrived(t, w.upstream.last(t), acme, "fhir-query")
 		}
 		return resp.StatusCode, body
@@ -240,7 +240,7 @@ func TestTheUpstreamCanBeShownTheCertificate(t *testing.T) {
 	_, _, acme := w.certified("acme")
 	lines := "Client-Cert: :Zm9yZ2Vk:\nClient-Cert-Chain: :Zm9yZ2Vk:\nConnection: client-cert\n"
 	resp, body := w.wire(t, "api.test", &acme.tls).ask(get("/fhir/Patient/1", "api.test", acme.Key, lines))
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("%d %s", resp.StatusCode, body)
 	}
 	header := w.upstream.last(t).Header

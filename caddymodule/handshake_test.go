@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"crypto/x509"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestEveryRefusedCertificateIsCounted(t *testing.T) {
 		s = s.orDefaults()
 		before := w.authority().Stats().Requests[reason]
 		resp, body := w.get(w.client("h1", s.crt), s.host, s.path, s.key)
-		if resp.StatusCode != 403 || !strings.Contains(body, reason.String()) {
+		if resp.StatusCode != http.StatusForbidden || !strings.Contains(body, reason.String()) {
 			t.Errorf("%s: %d %s", reason, resp.StatusCode, body)
 		}
 		if got := w.authority().Stats().Requests[reason]; got != before+1 {
@@ -63,7 +64,7 @@ func TestTheVerifierRefusesStrangersInTheHandshakeAndCountsThem(t *testing.T) {
 	})
 	w.register(device, expired)
 
-	if resp, body := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != 200 {
+	if resp, body := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != http.StatusOK {
 		t.Fatalf("a certified customer got %d %s", resp.StatusCode, body)
 	}
 	hits := w.upstream.hits.Load()
@@ -80,7 +81,7 @@ func TestTheVerifierRefusesStrangersInTheHandshakeAndCountsThem(t *testing.T) {
 		t.Errorf("without a certificate: the client was told %q", text)
 	}
 	resp, body := w.get(w.client("h1", &expired), "api.test", "/fhir/Patient/1", acme.Key)
-	if resp.StatusCode != 403 || !strings.Contains(body, "certificate-expired") {
+	if resp.StatusCode != http.StatusForbidden || !strings.Contains(body, "certificate-expired") {
 		t.Errorf("an expired certificate of ours got %d %s", resp.StatusCode, body)
 	}
 	if w.upstream.hits.Load() != hits {
@@ -97,11 +98,11 @@ func TestCaddysOwnVerificationWorksToo(t *testing.T) {
 	_, err := w.authority().RevokeCertificate(w.ben, record.ID, gate.Superseded, "replaced")
 	must(t, err)
 	for _, proto := range []string{"h1", "h2"} {
-		if resp, body := w.get(w.client(proto, &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != 200 {
+		if resp, body := w.get(w.client(proto, &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: a certified customer got %d %s", proto, resp.StatusCode, body)
 		}
 	}
-	if resp, body := w.get(w.client("h2", &revoked), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != 403 || !strings.Contains(body, "certificate-revoked") {
+	if resp, body := w.get(w.client("h2", &revoked), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != http.StatusForbidden || !strings.Contains(body, "certificate-revoked") {
 		t.Errorf("a revoked certificate got %d %s", resp.StatusCode, body)
 	}
 	expired := w.sign(func(c *x509.Certificate) {
@@ -123,7 +124,7 @@ func TestAHostThatWasProductionIsNotServedAsASandbox(t *testing.T) {
 	_, device := w.customer("tester", gate.Sandbox)
 	key, _, err := w.authority().SandboxKey(w.eve, device.ID)
 	must(t, err)
-	if resp, body := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != 200 {
+	if resp, body := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != http.StatusOK {
 		t.Fatalf("a certified customer got %d %s", resp.StatusCode, body)
 	}
 	eventually(t, "the host is remembered", func() bool {
@@ -137,7 +138,7 @@ func TestAHostThatWasProductionIsNotServedAsASandbox(t *testing.T) {
 	w.mustLoad(w.global() + w.site("api.test", requestMode, "certgate sandbox", w.proxy()))
 	for _, proto := range []string{"h1", "h2"} {
 		resp, body := w.get(w.client(proto, nil), "api.test", "/fhir/Patient/1", key)
-		if resp.StatusCode != 503 || !strings.Contains(body, "state-unconfirmed") || resp.Header.Get("Retry-After") != "60" {
+		if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "state-unconfirmed") || resp.Header.Get("Retry-After") != "60" {
 			t.Errorf("%s: %d %s", proto, resp.StatusCode, body)
 		}
 	}

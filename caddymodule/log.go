@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"slices"
+
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -25,7 +27,7 @@ func (c runningCore) Enabled(level zapcore.Level) bool { return c.core().Enabled
 
 // With implements zapcore.Core.
 func (c runningCore) With(fields []zapcore.Field) zapcore.Core {
-	return runningCore{append(c.fields[:len(c.fields):len(c.fields)], fields...)}
+	return runningCore{append(slices.Clip(c.fields), fields...)}
 }
 
 // Check implements zapcore.Core: the core of the moment takes the entry.

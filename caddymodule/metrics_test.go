@@ -24,7 +24,7 @@ func (w *world) watched(port int, mode string) string {
 func scrape(t *testing.T, port int) (map[string]*dto.MetricFamily, string) {
 	t.Helper()
 	resp, body := plaintext(t, port).ask("GET /metrics HTTP/1.1\nHost: 127.0.0.1\nAccept: text/plain\nConnection: close\n\n")
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("%d %s", resp.StatusCode, body)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)

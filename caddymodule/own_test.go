@@ -20,7 +20,7 @@ func TestACustomerIsToldAboutItselfAlsoWhenSuspended(t *testing.T) {
 	}) {
 		t.Helper()
 		resp, body := w.get(w.client(proto, &c.tls), "api.test", "/.well-known/certgate/status", c.Key)
-		if resp.StatusCode != 200 || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Content-Type") != "application/json" {
+		if resp.StatusCode != http.StatusOK || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Content-Type") != "application/json" {
 			t.Fatalf("%d %v %s", resp.StatusCode, resp.Header, body)
 		}
 		must(t, json.Unmarshal([]byte(body), &got))
@@ -66,7 +66,7 @@ func TestNothingUnderCertgatesOwnPathIsProxied(t *testing.T) {
 	w.mustLoad(w.global("behavior anything GET /* cost 1", "behavior anything-sent POST /* cost 1") + w.site("api.test", requestMode, "certgate production", w.proxy()))
 	account, _, c := w.certified("acme")
 	w.widen(account, gate.Grant{Behaviors: slices.Concat(everything.Behaviors, []string{"anything", "anything-sent"}), Purposes: everything.Purposes})
-	if resp, body := w.get(w.client("h1", &c.tls), "api.test", "/.well-known/security.txt", c.Key); resp.StatusCode != 200 {
+	if resp, body := w.get(w.client("h1", &c.tls), "api.test", "/.well-known/security.txt", c.Key); resp.StatusCode != http.StatusOK {
 		t.Fatalf("the rest of /.well-known is proxied, but got %d %s", resp.StatusCode, body)
 	}
 	hits := w.upstream.hits.Load()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,12 +99,7 @@ func TestOldAndBrokenHTTPGetsNothingThrough(t *testing.T) {
 }
 
 func oneOf(status int, list []int) bool {
-	for _, s := range list {
-		if s == status {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, status)
 }
 
 func TestContradictoryFramingSmugglesNothing(t *testing.T) {
@@ -112,7 +108,7 @@ func TestContradictoryFramingSmugglesNothing(t *testing.T) {
 	inner := "GET /secret/1 HTTP/1.1\nHost: api.test\nX-A: b\n\n"
 	resp, body, err := w.wire(t, "api.test", &acme.tls).try("POST /ihe/documents/1 HTTP/1.1\nHost: api.test\nAuthorization: Bearer " + acme.Key +
 		fmt.Sprintf("\nContent-Length: %d\nTransfer-Encoding: chunked\n\n0\n\n", len(inner)+5) + inner)
-	if err == nil && resp.StatusCode != 200 && resp.StatusCode != 400 {
+	if err == nil && resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 	w.upstream.mu.Lock()
@@ -128,12 +124,12 @@ func TestHTTP10IsJudgedLikeAnyOther(t *testing.T) {
 	w, _ := doorsWorld(t)
 	_, _, acme := w.certified("acme")
 	resp, body := w.wire(t, "api.test", &acme.tls).ask("GET /fhir/Patient/1 HTTP/1.0\nHost: api.test\nAuthorization: Bearer " + acme.Key + "\n\n")
-	if resp.StatusCode != 200 {
+	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("%d %s", resp.StatusCode, body)
 	}
 	arrived(t, w.upstream.last(t), acme, "fhir-query")
 	resp, body = w.wire(t, "api.test", &acme.tls).ask("GET /fhir/Patient/1 HTTP/1.0\nHost: api.test\n\n")
-	if resp.StatusCode != 401 || !strings.Contains(body, "key-required") {
+	if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "key-required") {
 		t.Errorf("without a key: %d %s", resp.StatusCode, body)
 	}
 }
@@ -146,11 +142,11 @@ func TestWithoutTLSNothingIsServed(t *testing.T) {
 	must(t, err)
 	for host, key := range map[string]string{"api.test": acme.Key, "sandbox.test": sandboxKey} {
 		resp, body := plaintext(t, plain).ask(get("/fhir/Patient/1", fmt.Sprintf("%s:%d", host, plain), key, "X-Forwarded-Proto: https\n"))
-		if resp.StatusCode != 403 || !strings.Contains(body, "certificate-required") {
+		if resp.StatusCode != http.StatusForbidden || !strings.Contains(body, "certificate-required") {
 			t.Errorf("%s: %d %s", host, resp.StatusCode, body)
 		}
 	}
-	if resp, body := plaintext(t, w.port).ask(get("/fhir/Patient/1", "api.test", acme.Key, "")); resp.StatusCode != 400 {
+	if resp, body := plaintext(t, w.port).ask(get("/fhir/Patient/1", "api.test", acme.Key, "")); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("plain http to the TLS port: %d %s", resp.StatusCode, body)
 	}
 	if w.upstream.hits.Load() != 0 {
@@ -161,12 +157,12 @@ func TestWithoutTLSNothingIsServed(t *testing.T) {
 func TestAnotherSitesHandshakeOpensNothing(t *testing.T) {
 	w, _ := doorsWorld(t)
 	_, _, acme := w.certified("acme")
-	if resp, _ := w.get(w.client("h1", nil), "open.test", "/open", ""); resp.StatusCode != 204 {
+	if resp, _ := w.get(w.client("h1", nil), "open.test", "/open", ""); resp.StatusCode != http.StatusNoContent {
 		t.Fatalf("the open site answers %d", resp.StatusCode)
 	}
 	for _, certificate := range []*tls.Certificate{nil, &acme.tls} {
 		for _, host := range []string{"api.test", "API.TEST", "api.test:443", "api.test."} {
-			if resp, body := w.wire(t, "open.test", certificate).ask(get("/fhir/Patient/1", host, acme.Key, "")); resp.StatusCode != 421 {
+			if resp, body := w.wire(t, "open.test", certificate).ask(get("/fhir/Patient/1", host, acme.Key, "")); resp.StatusCode != http.StatusMisdirectedRequest {
 				t.Errorf("h1, host %s: %d %s", host, resp.StatusCode, body)
 			}
 			for _, scheme := range []string{"https", "http"} {
@@ -189,7 +185,7 @@ func TestAnotherSitesHandshakeOpensNothing(t *testing.T) {
 			continue // refused already
 		}
 		c := &wire{t, conn, bufio.NewReader(conn)}
-		if resp, body, err := c.try(get("/fhir/Patient/1", host, acme.Key, "")); err == nil && resp.StatusCode != 421 {
+		if resp, body, err := c.try(get("/fhir/Patient/1", host, acme.Key, "")); err == nil && resp.StatusCode != http.StatusMisdirectedRequest {
 			t.Errorf("without a server name, host %s: %d %s", host, resp.StatusCode, body)
 		}
 	}
@@ -300,7 +296,7 @@ func TestNobodyIsToldToContinueBeforeTheDecision(t *testing.T) {
 	if status != 100 {
 		t.Fatalf("a certified customer was told %d", status)
 	}
-	if resp, body := c.ask("hello"); resp.StatusCode != 200 {
+	if resp, body := c.ask("hello"); resp.StatusCode != http.StatusOK {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 	if hits := w.upstream.hits.Load(); hits != 1 {

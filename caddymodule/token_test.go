@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
+	"net/http"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,11 +86,11 @@ func wholeAnswer(t *testing.T, c *wire, request string) string {
 	var seen bytes.Buffer
 	c.in = bufio.NewReader(&tee{c, &seen})
 	resp, body := c.ask(request)
-	if resp.StatusCode != 401 || resp.Close {
+	if resp.StatusCode != http.StatusUnauthorized || resp.Close {
 		t.Errorf("%d, close %v: %s", resp.StatusCode, resp.Close, body)
 	}
 	said := seen.String()
-	if again, _ := c.ask(request); again.StatusCode != 401 {
+	if again, _ := c.ask(request); again.StatusCode != http.StatusUnauthorized {
 		t.Error("the connection was not kept")
 	}
 	return date.ReplaceAllString(identifier.ReplaceAllString(said, "req"), "${1}")
@@ -118,7 +120,7 @@ func TestAKeyThatShowsWhatIsWrongWithItIsToldSo(t *testing.T) {
 		"This is not a key of ours; one for production begins with orpk_.": "eyJhbGciOi",
 	} {
 		resp, body := w.get(client, "api.test", "/fhir/Patient/1", key)
-		if resp.StatusCode != 401 || !bytes.Contains([]byte(body), []byte(want)) {
+		if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, want) {
 			t.Errorf("want %q, got %d %s", want, resp.StatusCode, body)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,7 +54,7 @@ func (w *world) wire(t *testing.T, serverName string, crt *tls.Certificate) *wir
 // say writes the text as it is, with CR LF for each line end.
 func (c *wire) say(text string) {
 	c.t.Helper()
-	if _, err := io.WriteString(c.conn, string(bytes.ReplaceAll([]byte(text), []byte("\n"), []byte("\r\n")))); err != nil {
+	if _, err := io.WriteString(c.conn, strings.ReplaceAll(text, "\n", "\r\n")); err != nil {
 		c.t.Log(err) // the server may have hung up already; what it said before is read all the same
 	}
 }

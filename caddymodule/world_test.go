@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,10 +178,15 @@ func (w *world) global(lines ...string) string {
 `, w.path("caddy"), w.path("data"), w.path("secret"), strings.Join(lines, "\n\t\t"))
 }
 
+// url is where a site is reached.
+func (w *world) url(host string) string {
+	return "https://" + net.JoinHostPort(host, strconv.Itoa(w.port))
+}
+
 // site is one site of a test configuration: TLS as given, then the directives.
 func (w *world) site(host, clientAuth string, directives ...string) string {
-	return fmt.Sprintf("https://%s:%d {\n\tbind 127.0.0.1\n\ttls %s %s {\n\t\t%s\n\t}\n\t%s\n}\n",
-		host, w.port, w.certFile, w.keyFile, clientAuth, strings.Join(directives, "\n\t"))
+	return fmt.Sprintf("%s {\n\tbind 127.0.0.1\n\ttls %s %s {\n\t\t%s\n\t}\n\t%s\n}\n",
+		w.url(host), w.certFile, w.keyFile, clientAuth, strings.Join(directives, "\n\t"))
 }
 
 const (
@@ -418,7 +424,7 @@ func (w *world) get(c *http.Client, host, path, key string, edit ...func(*http.R
 }
 
 func (w *world) try(c *http.Client, host, path, key string, edit ...func(*http.Request)) (*http.Response, string, error) {
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, fmt.Sprintf("https://%s:%d%s", host, w.port, path), nil)
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url(host)+path, nil)
 	if err != nil {
 		return nil, "", err
 	}
