@@ -71,10 +71,14 @@ type Authority struct {
 	refusals  refusalLog
 	refused   refusedLinks
 
+	checkpoints   checkpoints
+	verifications verifications
+
 	configsMu sync.Mutex
 	configs   []*Config // guarded by configsMu; open ones, oldest first
 
 	jobs   jobs
+	behind sync.WaitGroup // jobs that run beside the others
 	closed atomic.Bool
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the jobs have ended
@@ -130,6 +134,7 @@ func (a *Authority) Close() error {
 	if err := a.store.Close(); err != nil {
 		return fmt.Errorf("close the store: %w", err)
 	}
+	a.behind.Wait() // a closed store ends them
 	return nil
 }
 

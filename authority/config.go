@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/onerecord/certgate/gate"
 )
@@ -23,6 +24,11 @@ type Settings struct {
 	// Active reports whether this configuration is the one that Caddy runs. A configuration starts before it is known to be good, so
 	// its behaviors become the table of record only once this is true. Nil: at once.
 	Active func() bool
+	// CheckpointFile is a file on another disk or machine that checkpoints of the audit log are appended to; empty: none. A store that is
+	// older than the newest in it is refused.
+	CheckpointFile string
+	// OnCheckpoint is given each new checkpoint, as a signed note, to carry it off the machine. It must not block. Nil: nobody is.
+	OnCheckpoint func(signed []byte)
 }
 
 // Contact is whom a refused customer should ask.
@@ -38,11 +44,14 @@ type Config struct {
 	settings  Settings
 	sites     map[gate.Environment]*gate.Site
 	calendar  gate.Calendar
-	recorded  atomic.Bool // its behaviors are the table of record
+	recorded  atomic.Bool  // its behaviors are the table of record
+	outside   atomic.Int64 // events that the newest checkpoint in its checkpoint file covers
+	retry     time.Time    // when that file is tried again; touched by the job alone
 }
 
 // Start compiles a configuration. It is refused if it drops or widens a behavior that is granted to anybody, unless staff have
-// allowed that; on a cold start there is no older configuration to go on with, so those behaviors are blocked instead.
+// allowed that; on a cold start there is no older configuration to go on with, so those behaviors are blocked instead. It is also refused
+// if the store does not continue the newest checkpoint in its checkpoint file (ErrOlderStore where events are missing).
 func (a *Authority) Start(s Settings) (*Config, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -52,6 +61,10 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 		return nil, err
 	}
 	calendar, err := s.calendar()
+	if err != nil {
+		return nil, err
+	}
+	outside, err := a.checkOutside(s.CheckpointFile)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +82,7 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 	for e := gate.Sandbox; e <= gate.Production; e++ {
 		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors}
 	}
+	c.outside.Store(outside)
 	a.configs = append(a.configs, c)
 	return c, nil
 }

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -14,8 +15,11 @@ type job struct {
 	name  string
 	every time.Duration
 	run   func(now time.Time) error
+	// slow jobs run beside the others, which they would hold up; none starts again before it has ended.
+	slow bool
 
 	due         time.Time    // touched by Tick alone
+	running     atomic.Bool  // a slow one
 	lastSuccess atomic.Int64 // Unix seconds; 0: never
 }
 
@@ -30,10 +34,14 @@ func (a *Authority) table() jobs {
 		{name: "refusals", every: time.Minute, run: func(time.Time) error { a.sumRefusals(); return nil }},
 		{name: "links", every: time.Hour, run: func(time.Time) error { return a.blankLinks() }},
 		{name: "trust", every: time.Minute, run: func(time.Time) error { return a.syncTrust() }},
+		{name: "checkpoint", every: time.Second, run: a.signCheckpoint},
+		{name: "checkpoint-file", every: time.Second, slow: true, run: a.keepOutside},
+		// The start has just verified everything.
+		{name: "audit", every: time.Hour, slow: true, due: a.now().Add(time.Hour), run: func(time.Time) error { return a.verifyLog() }},
 	}
 }
 
-// Tick runs every job that is due at now. One at a time; a job that fails is reported and tried again when it is next due.
+// Tick runs every job that is due at now. One at a time but for slow ones; a job that fails is reported and tried again when it is next due.
 func (a *Authority) Tick(ctx context.Context, now time.Time) {
 	for _, j := range a.jobs {
 		if ctx.Err() != nil {
@@ -43,11 +51,27 @@ func (a *Authority) Tick(ctx context.Context, now time.Time) {
 			continue
 		}
 		j.due = now.Add(j.every)
-		if err := runSafely(j, now); err != nil {
-			a.log.Error("job failed", zap.String("job", j.name), zap.Error(err))
-			continue
+		switch {
+		case !j.slow:
+			a.runJob(j, now)
+		case !j.running.Swap(true):
+			a.behind.Go(func() {
+				defer j.running.Store(false)
+				a.runJob(j, now)
+			})
 		}
+	}
+}
+
+// errNotNow is how a job says that it waits after a failure, which was reported.
+var errNotNow = errors.New("tried again later")
+
+func (a *Authority) runJob(j *job, now time.Time) {
+	switch err := runSafely(j, now); {
+	case err == nil:
 		j.lastSuccess.Store(now.Unix())
+	case !errors.Is(err, errNotNow):
+		a.log.Error("job failed", zap.String("job", j.name), zap.Error(err))
 	}
 }
 

@@ -19,6 +19,7 @@ type Stats struct {
 	IssuanceOverdue   int
 	Accounts          map[gate.Status]int
 	AuditEvents       int64
+	AuditVerified     bool                 // the last verification found nothing wrong; so did the start
 	JobLastSuccess    map[string]time.Time // zero: never
 	Ready             bool
 }
@@ -32,6 +33,8 @@ func (a *Authority) Stats() Stats {
 		Credentials: map[gate.CredentialState]int{}, Certifications: map[gate.CertificationState]int{}, Accounts: map[gate.Status]int{},
 		AuditEvents: a.store.EventCount(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
 	}
+	last := a.LastVerification()
+	s.AuditVerified = last == nil || last.Err == nil
 	for i := range a.counters.durations {
 		s.Durations = append(s.Durations, a.counters.durations[i].Load())
 	}

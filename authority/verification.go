@@ -1,0 +1,72 @@
+package authority
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/onerecord/certgate/audit"
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+)
+
+// Verification is what verifying the whole log found.
+type Verification struct {
+	At     time.Time
+	Report audit.Report // how far it came
+	Err    error        // nil: nothing is wrong
+}
+
+// verifications is what was found last.
+type verifications struct {
+	running sync.Mutex // held by the one that runs
+	last    atomic.Pointer[Verification]
+}
+
+// Verify verifies all events, checkpoints and records while changes go on, against the given checkpoints and the newest in the checkpoint
+// file. What is wrong with the log is in the result. The error says why there is none: another one is running (gate.Conflict), the
+// checkpoint file cannot be read, or the authority was closed meanwhile.
+func (a *Authority) Verify(outside ...audit.Checkpoint) (*Verification, error) {
+	if !a.verifications.running.TryLock() {
+		return nil, gate.Errorf(gate.Conflict, "the log is being verified already; ask again when that is done")
+	}
+	defer a.verifications.running.Unlock()
+	if config := a.current(); config != nil && config.settings.CheckpointFile != "" {
+		newest, err := a.newestOutside(config.settings.CheckpointFile)
+		if err != nil {
+			return nil, err
+		}
+		if newest.Size > 0 {
+			outside = append([]audit.Checkpoint{newest}, outside...)
+		}
+	}
+	v := &Verification{At: a.moment()}
+	v.Report, v.Err = a.store.Verify(audit.Options{Vkey: a.store.Vkey(), Outside: outside})
+	if errors.Is(v.Err, certstore.ErrClosed) {
+		return nil, ErrUnavailable
+	}
+	a.verifications.last.Store(v)
+	if v.Err != nil {
+		a.log.Error("THE AUDIT LOG DOES NOT VERIFY: the store was changed past certgate, or its disk is failing. Keep a copy of the data directory "+
+			"before anything else; the next start may refuse it", zap.Error(v.Err), zap.Int64("events", v.Report.Events))
+	}
+	return v, nil
+}
+
+// LastVerification is what was found last, nil if nothing has been verified since the start, which itself verifies.
+func (a *Authority) LastVerification() *Verification { return a.verifications.last.Load() }
+
+// verifyLog is a job.
+func (a *Authority) verifyLog() error {
+	v, err := a.Verify()
+	switch {
+	case errors.Is(err, gate.Conflict), errors.Is(err, ErrUnavailable):
+		return nil // somebody asked for it just now, or certgate is stopping
+	case err != nil:
+		return err
+	}
+	return v.Err
+}
