@@ -9,7 +9,7 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-// Remediation is a suspension or termination, with its state now: in-force, lifted or ended.
+// Remediation is a suspension or termination, with its state now: planned, in-force, lifted or ended.
 type Remediation struct {
 	gate.Remediation
 	State string `json:"state"`
@@ -42,6 +42,8 @@ var remediations = listing[*gate.Remediation, *Remediation]{
 func (x *exchange) remediationView(r *gate.Remediation) *Remediation {
 	v := &Remediation{Remediation: *r, State: "ended"}
 	switch {
+	case r.Planned(x.now):
+		v.State = "planned"
 	case r.InForce(x.now):
 		v.State = "in-force"
 	case r.Lifted != nil:

@@ -26,6 +26,8 @@ func golden() map[gate.RecordKind]gate.Record {
 	act := gate.Act{By: "stf_cho", At: dawn, Why: "all answered"}
 	revoked := &gate.Revocation{At: later, By: "stf_eve", Reason: gate.KeyCompromise, Why: "seen in a public repository"}
 	grant := gate.Grant{Behaviors: []string{"fhir-query"}, Purposes: []gate.Purpose{gate.Treatment, gate.Payment}}
+	profile := gate.Profile{Grant: grant, Hosting: "own", KeyStorage: "HSM", DailyVolume: 1000}
+	terms := gate.Terms{Grant: grant, Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}}
 	badge := gate.StaffCertificate{Fingerprint: fixedPrint(1), Issuer: fixedPrint(2), DER: []byte{1, 2}, NotBefore: dawn, NotAfter: later, Revoked: revoked}
 	contact := gate.Contact{Role: gate.TechnicalContact, Name: "Ops <&>", Email: "ops@example.com", Phone: "+1 555 0100"}
 	list := []gate.Record{
@@ -38,11 +40,14 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.Contract{
 			ID: "con_1", Account: "acc_1", First: "2027-01-01", Last: "2027-12-31", Zone: "America/New_York", Grant: grant,
 			Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}, CreatedAt: dawn,
-			Ended: &gate.Ending{At: later, By: "stf_cho", Why: "by consent"},
+			Ended:      &gate.Ending{At: later, By: "stf_cho", Why: "by consent"},
+			Renewal:    &gate.Renewal{Of: "con_0", Changed: true, Act: act},
+			Amendments: []gate.Amendment{{Act: act, From: terms, To: terms}}, Extensions: []gate.Extension{{From: "2027-12-29", To: "2027-12-31", Proposed: act, Confirmed: act}},
+			ProposedExtension: &gate.ExtensionProposal{Last: "2028-01-01", Act: act, Replaced: true},
 		},
 		&gate.Certification{
 			ID: "cas_1", Account: "acc_1", Contract: "con_1", Devices: []gate.DeviceID{"dev_1"},
-			Profile: gate.Profile{Grant: grant, Hosting: "own", KeyStorage: "HSM", DailyVolume: 1000}, Requested: act,
+			Profile: profile, Requested: act,
 			Interviews: []gate.Interview{{ID: "int_1", At: dawn, Interviewer: "stf_ben", Canceled: true, Held: &gate.Transcript{
 				By: "stf_ben", At: dawn, Attendees: []gate.Attendee{{Name: "Dana", Consented: true}},
 				Recording: gate.Recording{Reference: "rec-1", SHA256: fixedPrint(3).String()}, DemoShown: true,
@@ -50,6 +55,10 @@ func golden() map[gate.RecordKind]gate.Record {
 			}}},
 			Findings: []gate.Finding{{Text: "no rotation", Raised: act, Closed: &act}}, Approved: &act, Rejected: &act, Withdrawn: &act,
 			IssuanceDue: &later, Released: &act, EnrolledAt: &later, RecertifyBy: &later, Revoked: &gate.Ending{At: later, By: "stf_cho", Why: "for cause"},
+			Carried: []gate.Carrying{{Contract: "con_2", Act: act}}, Joined: []gate.Joining{{Device: "dev_1", Act: act}},
+			Changes:  []gate.ChangeReport{{Kind: gate.HostingChanged, Text: "moved", Reported: act, Judged: &act, Material: true}},
+			Demanded: &act, Update: &gate.ProfileUpdate{Profile: profile, Documents: "vault 9", Submitted: act},
+			Recertified: []gate.Recertification{{Act: act, Demanded: act, Due: later, Was: profile, Documents: "vault 8"}},
 		},
 		&gate.Key{
 			ID: "key_1", Account: "acc_1", Device: "dev_1", Environment: gate.Production, Handle: "0123456789", Pepper: 1, MAC: fixedPrint(4),
@@ -64,7 +73,7 @@ func golden() map[gate.RecordKind]gate.Record {
 			ReleasedAt: dawn, ExpiresAt: later, Redemptions: 1, PublicKey: fixedPrint(9), Key: "key_1", Certificate: "crt_1", Acknowledged: &later, Canceled: &act,
 		},
 		&gate.Remediation{
-			ID: "rem_1", Account: "acc_1", Subject: gate.Subject{Kind: gate.DeviceSubject, ID: "dev_1"}, Measure: gate.Suspend, From: dawn, Until: &later,
+			ID: "rem_1", Account: "acc_1", Subject: gate.Subject{Kind: gate.DeviceSubject, ID: "dev_1"}, Measure: gate.Suspend, From: dawn, PlannedAt: &dawn, Until: &later,
 			By: "stf_ben", Why: "a leak", Notice: "not_1", Lifted: &gate.Lifting{At: later, By: "stf_cho", Why: "closed", Mistake: true, Notice: "not_2"},
 		},
 		&gate.Notice{

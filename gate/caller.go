@@ -42,8 +42,13 @@ func (c *Caller) Contract(now time.Time) *Contract {
 	return best
 }
 
-func (c *Caller) contract(now time.Time) (best *Contract, state ContractState) {
-	for _, k := range c.Contracts {
+func (c *Caller) contract(now time.Time) (*Contract, ContractState) {
+	return contractAt(c.Contracts, now)
+}
+
+// contractAt is the one of several terms that counts at now.
+func contractAt(terms []*Contract, now time.Time) (best *Contract, state ContractState) {
+	for _, k := range terms {
 		s := k.State(now)
 		if s == ContractInForce {
 			return k, s
@@ -79,8 +84,8 @@ func (c *Caller) Certification(contract *Contract, now time.Time) (*Certificatio
 }
 
 func newer(a, b *Certification, contract *Contract) bool {
-	if contract != nil && (a.Contract == contract.ID) != (b.Contract == contract.ID) {
-		return a.Contract == contract.ID
+	if contract != nil && a.Under(contract.ID) != b.Under(contract.ID) {
+		return a.Under(contract.ID)
 	}
 	return a.Approved.At.After(b.Approved.At)
 }

@@ -11,7 +11,7 @@ import (
 type Certification struct {
 	ID         CertificationID `json:"id"`
 	Account    AccountID       `json:"account"`
-	Contract   ContractID      `json:"contract"` // it ends with this contract's term
+	Contract   ContractID      `json:"contract"` // it ends with this contract's term, unless it is carried over
 	Devices    []DeviceID      `json:"devices"`  // production devices that it covers; one on no list is refused
 	Profile    Profile         `json:"profile"`  // frozen by approval
 	Requested  Act             `json:"requested"`
@@ -27,6 +27,13 @@ type Certification struct {
 	// RecertifyBy is set by a material change: after it the certification has lapsed until the change has been certified.
 	RecertifyBy *time.Time `json:"recertify_by,omitempty"`
 	Revoked     *Ending    `json:"revoked,omitempty"`
+
+	Carried     []Carrying        `json:"carried,omitempty"`     // to further terms, oldest first
+	Joined      []Joining         `json:"joined,omitempty"`      // devices that came later, oldest first
+	Changes     []ChangeReport    `json:"changes,omitempty"`     // what was reported to have changed, oldest first
+	Demanded    *Act              `json:"demanded,omitempty"`    // the latest demand behind RecertifyBy
+	Update      *ProfileUpdate    `json:"update,omitempty"`      // waits to be certified
+	Recertified []Recertification `json:"recertified,omitempty"` // oldest first
 }
 
 // Act is what one person did, when, and why.
@@ -80,7 +87,7 @@ func CertificationStates() []CertificationState {
 	return all
 }
 
-// State is where the case stands at now; contract is the one it names, nil if there is none.
+// State is where the case stands at now; contract is the term of its own that counts (see Term), nil if there is none.
 func (c *Certification) State(contract *Contract, now time.Time) CertificationState {
 	switch {
 	case c.Revoked != nil: // whatever the clock says, as with keys
@@ -91,7 +98,7 @@ func (c *Certification) State(contract *Contract, now time.Time) CertificationSt
 		return Withdrawn
 	case c.Approved == nil:
 		return c.openState()
-	case contract == nil || contract.ID != c.Contract || contract.endedBy(now):
+	case contract == nil || !c.Under(contract.ID) || contract.endedBy(now):
 		return Ended
 	case c.RecertifyBy != nil && !now.Before(*c.RecertifyBy):
 		return Lapsed
@@ -152,10 +159,15 @@ func (c Certification) clone() Certification {
 	c.Devices = slices.Clone(c.Devices)
 	c.Interviews = slices.Clone(c.Interviews)
 	c.Findings = slices.Clone(c.Findings)
+	c.Carried = slices.Clone(c.Carried)
+	c.Joined = slices.Clone(c.Joined)
+	c.Changes = slices.Clone(c.Changes)
+	c.Recertified = slices.Clone(c.Recertified)
 	return c
 }
 
-// Missing names everything that keeps the case from approval; empty means that it may be approved.
+// Missing names everything that keeps the case from approval or, where a change has to be certified, from that; empty means that it may
+// be approved.
 func (c *Certification) Missing(contract *Contract, now time.Time) []string {
 	var missing []string
 	need := func(ok bool, what string) {
@@ -179,6 +191,7 @@ func (c *Certification) Missing(contract *Contract, now time.Time) []string {
 	for _, f := range c.Findings {
 		need(f.Closed != nil, "the finding to be closed: "+f.Text)
 	}
+	need(c.since().IsZero() || c.updated(), "the profile and its documents, brought up to date")
 	need(len(c.Devices) > 0, "at least one production device")
 	need(contract != nil && contract.State(now) != ContractEnded, "a contract that has not ended")
 	for _, kind := range RequiredAgreements() {
@@ -187,12 +200,14 @@ func (c *Certification) Missing(contract *Contract, now time.Time) []string {
 	return missing
 }
 
-// evidence are the interviews held that count: the last, and of the earlier ones those that were recorded with everybody's consent.
+// evidence are the interviews held that count: the last, and of the earlier ones those that were recorded with everybody's consent. In a
+// recertification those before it do not count.
 func (c *Certification) evidence() []*Transcript {
 	var held []*Transcript
+	since := c.since()
 	for i := range c.Interviews {
 		t := c.Interviews[i].Held
-		if t == nil {
+		if t == nil || c.Interviews[i].At.Before(since) {
 			continue
 		}
 		if n := len(held); n > 0 && (!held[n-1].recorded() || !held[n-1].consented()) {
@@ -227,11 +242,19 @@ func (c Certification) Approve(contract *Contract, act Act) (Certification, erro
 			return c, err
 		}
 	}
-	if missing := c.Missing(contract, act.At); len(missing) > 0 {
-		return c, Errorf(Conflict, "certification %s cannot be approved; missing: %s", c.ID, strings.Join(missing, "; "))
+	if err := c.complete(contract, act.At, "approved"); err != nil {
+		return c, err
 	}
 	c.Approved = &act
 	return c, nil
+}
+
+// complete refuses while something is missing.
+func (c *Certification) complete(contract *Contract, now time.Time, what string) error {
+	if missing := c.Missing(contract, now); len(missing) > 0 {
+		return Errorf(Conflict, "certification %s cannot be %s; missing: %s", c.ID, what, strings.Join(missing, "; "))
+	}
+	return nil
 }
 
 // Reject decides the case against the customer.
@@ -282,24 +305,6 @@ func (c Certification) Enroll(now time.Time) Certification {
 		c.EnrolledAt = &now
 	}
 	return c
-}
-
-// Recertify demands that a material change be certified by due; until then the certified profile goes on.
-func (c Certification) Recertify(due time.Time, act Act) (Certification, error) {
-	switch {
-	case c.Approved == nil:
-		return c, Errorf(Conflict, "certification %s is not approved; there is nothing to recertify", c.ID)
-	case due.Before(act.At):
-		return c, FieldErrorf("due", "%s has passed", due.Format(time.RFC3339))
-	case c.RecertifyBy != nil && due.After(*c.RecertifyBy):
-		return c, FieldErrorf("due", "%s is after %s, when recertification is due already; only a new case ends that",
-			due.Format(time.RFC3339), c.RecertifyBy.Format(time.RFC3339))
-	}
-	if err := CheckReason(act.Why); err != nil {
-		return c, err
-	}
-	c.RecertifyBy = &due
-	return c, nil
 }
 
 // Revoke ends an approved certification for cause.

@@ -57,6 +57,13 @@ func copyOf(c *gate.Certification) *gate.Certification {
 	for i, f := range out.Findings {
 		out.Findings[i].Closed = copied(f.Closed)
 	}
+	out.Changes = append([]gate.ChangeReport(nil), c.Changes...)
+	for i, v := range out.Changes {
+		out.Changes[i].Judged = copied(v.Judged)
+	}
+	out.Carried, out.Joined = append([]gate.Carrying(nil), c.Carried...), append([]gate.Joining(nil), c.Joined...)
+	out.Recertified = append([]gate.Recertification(nil), c.Recertified...)
+	out.Demanded, out.Update = copied(c.Demanded), copied(c.Update)
 	out.Approved, out.Rejected, out.Withdrawn, out.Released = copied(c.Approved), copied(c.Rejected), copied(c.Withdrawn), copied(c.Released)
 	out.EnrolledAt, out.RecertifyBy, out.Revoked = copied(c.EnrolledAt), copied(c.RecertifyBy), copied(c.Revoked)
 	return &out
@@ -125,13 +132,33 @@ func (m *caseMachine) actions() map[string]func(*rapid.T) {
 		"enroll": func(rt *rapid.T) {
 			m.step(rt, "enroll", func(c gate.Certification) (gate.Certification, error) { return c.Enroll(m.now), nil })
 		},
+		"report": func(rt *rapid.T) {
+			kind := rapid.SampledFrom(append(gate.ChangeKinds(), "weather")).Draw(rt, "kind")
+			m.step(rt, "report", func(c gate.Certification) (gate.Certification, error) {
+				return c.ReportChange(kind, "moved", m.act(rt))
+			})
+		},
+		"judge": func(rt *rapid.T) {
+			n, act := rapid.IntRange(-1, len(m.c.Changes)).Draw(rt, "change"), m.act(rt)
+			material := rapid.Bool().Draw(rt, "material")
+			if m.step(rt, "judge", func(c gate.Certification) (gate.Certification, error) { return c.JudgeChange(n, material, act) }) && m.c.Changes[n].Reported.By == act.By {
+				rt.Fatalf("%s reported and judged", act.By)
+			}
+			m.dueNoLater(rt)
+		},
+		"update": func(rt *rapid.T) {
+			u := gate.ProfileUpdate{Profile: gate.Profile{Grant: gate.Grant{Behaviors: []string{"fhir-query"}, Purposes: []gate.Purpose{gate.Treatment}}}, Documents: "vault/9", Submitted: m.act(rt)}
+			m.step(rt, "update", func(c gate.Certification) (gate.Certification, error) { return c.UpdateProfile(u, everyBehavior) })
+		},
+		"pass": m.pass,
+		"join": func(rt *rapid.T) {
+			device := &gate.Device{ID: rapid.SampledFrom([]gate.DeviceID{"dev_1", "dev_2", "dev_3"}).Draw(rt, "device"), Account: "acc_1", Environment: gate.Production}
+			m.step(rt, "join", func(c gate.Certification) (gate.Certification, error) { return c.Join(m.contract, device, m.act(rt)) })
+		},
 		"recertify": func(rt *rapid.T) {
 			due := m.now.Add(time.Duration(rapid.IntRange(-1, 60*24).Draw(rt, "hours")) * time.Hour)
 			m.step(rt, "recertify", func(c gate.Certification) (gate.Certification, error) { return c.Recertify(due, m.act(rt)) })
-			if m.recertify != nil && m.c.RecertifyBy.After(*m.recertify) {
-				rt.Fatalf("recertification was due by %s and is now by %s", m.recertify, m.c.RecertifyBy)
-			}
-			m.recertify = m.c.RecertifyBy
+			m.dueNoLater(rt)
 		},
 		"revoke": func(rt *rapid.T) {
 			if !rarely(rt) {
@@ -139,6 +166,33 @@ func (m *caseMachine) actions() map[string]func(*rapid.T) {
 			}
 			m.step(rt, "revoke", func(c gate.Certification) (gate.Certification, error) { return c.Revoke(m.act(rt)) })
 		},
+	}
+}
+
+// dueNoLater holds for every demand: only the recertification itself ends an earlier one.
+func (m *caseMachine) dueNoLater(rt *rapid.T) {
+	if m.recertify != nil && m.c.RecertifyBy.After(*m.recertify) {
+		rt.Fatalf("recertification was due by %s and is now by %s", m.recertify, m.c.RecertifyBy)
+	}
+	m.recertify = m.c.RecertifyBy
+}
+
+func (m *caseMachine) pass(rt *rapid.T) {
+	act, before := m.act(rt), m.c
+	missing := m.c.Missing(m.contract, m.now)
+	if !m.step(rt, "pass", func(c gate.Certification) (gate.Certification, error) { return c.PassRecertification(m.contract, act) }) {
+		return
+	}
+	m.recertify = nil
+	if len(missing) > 0 || before.RecertifyBy == nil || before.Interviewed(act.By) {
+		rt.Fatalf("%s certified anew what was due %v, missing %q", act.By, before.RecertifyBy, missing)
+	}
+	shown := false
+	for _, v := range before.Interviews {
+		shown = shown || v.Held != nil && v.Held.DemoShown && !v.At.Before(before.Demanded.At)
+	}
+	if !shown {
+		rt.Fatal("certified anew without a demo since it was demanded")
 	}
 }
 

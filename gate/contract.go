@@ -18,6 +18,11 @@ type Contract struct {
 	CreatedAt  time.Time   `json:"created_at"`
 	Ended      *Ending     `json:"ended,omitempty"` // ended before its last day
 
+	Renewal           *Renewal           `json:"renewal,omitempty"`    // of the term before, which this one follows
+	Amendments        []Amendment        `json:"amendments,omitempty"` // oldest first; Grant and Agreements are what they have come to
+	Extensions        []Extension        `json:"extensions,omitempty"` // oldest first; Last is what they have come to
+	ProposedExtension *ExtensionProposal `json:"proposed_extension,omitempty"`
+
 	begins, ends time.Time // from Resolve; both zero until then, so an unresolved contract is never in force
 }
 
@@ -74,14 +79,26 @@ func (c *Contract) Check(zones Zones, known func(behavior string) bool) error {
 	if _, err := zones.load(c.Zone); err != nil {
 		return err
 	}
-	if err := c.Grant.Check(known); err != nil {
+	if err := checkGranted(&c.Grant, known); err != nil {
+		return err
+	}
+	return checkAgreements(c.Agreements)
+}
+
+// checkGranted refuses a grant of nothing and unknown names.
+func checkGranted(g *Grant, known func(behavior string) bool) error {
+	if err := g.Check(known); err != nil {
 		return InField("grant", err)
 	}
-	if len(c.Grant.Behaviors) == 0 || len(c.Grant.Purposes) == 0 {
+	if len(g.Behaviors) == 0 || len(g.Purposes) == 0 {
 		return FieldErrorf("grant", "must name at least one behavior and one purpose: nothing is granted by omission")
 	}
-	for i, a := range c.Agreements {
-		if err := a.check(); err != nil {
+	return nil
+}
+
+func checkAgreements(list []Agreement) error {
+	for i := range list {
+		if err := list[i].check(); err != nil {
 			return InField(fmt.Sprintf("agreements[%d]", i), err)
 		}
 	}

@@ -54,7 +54,7 @@ type Finding struct {
 
 // Schedule plans an interview. One that is planned already is moved: it is canceled and a new one takes its place.
 func (c Certification) Schedule(id InterviewID, at time.Time, interviewer StaffID, now time.Time) (Certification, error) {
-	if err := c.open(); err != nil {
+	if err := c.examinable(); err != nil {
 		return c, err
 	}
 	if !at.After(now) {
@@ -70,7 +70,7 @@ func (c Certification) Schedule(id InterviewID, at time.Time, interviewer StaffI
 
 // Hold records the planned interview: who was there, what was shown and said, and what was found wanting.
 func (c Certification) Hold(id InterviewID, record Transcript, findings []string) (Certification, error) {
-	if err := c.open(); err != nil {
+	if err := c.examinable(); err != nil {
 		return c, err
 	}
 	i := slices.IndexFunc(c.Interviews, func(v Interview) bool { return v.ID == id })
@@ -146,7 +146,7 @@ func answersOf(held []*Transcript) []Answer {
 
 // CloseFinding notes how the n-th finding (from 0) was settled.
 func (c Certification) CloseFinding(n int, act Act) (Certification, error) {
-	if err := c.open(); err != nil {
+	if err := c.examinable(); err != nil {
 		return c, err
 	}
 	switch {

@@ -37,12 +37,19 @@ const (
 	RecertifyNotice   NoticeKind = "recertify"   // a material change must be certified by a day
 	DecertifiedNotice NoticeKind = "decertified" // a certification was revoked
 	ContractNotice    NoticeKind = "contract"    // a contract ended before its last day
+	RenewalNotice     NoticeKind = "renewal"     // a further term was agreed
+	AmendmentNotice   NoticeKind = "amendment"   // what a contract grants was changed
+	ExtensionNotice   NoticeKind = "extension"   // the last day of a contract was moved by a few days
+	RecertifiedNotice NoticeKind = "recertified" // a material change was certified
+	JoinedNotice      NoticeKind = "joined"      // a device joined a certification
+	ClosingNotice     NoticeKind = "closing"     // an account will be closed
 )
 
 // NoticeKinds lists them all.
 func NoticeKinds() []NoticeKind {
 	return []NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
-		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice}
+		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
+		RecertifiedNotice, JoinedNotice, ClosingNotice}
 }
 
 // Recipients are the contacts of an account for a kind of notice: the technical ones for what they must act on, all for the rest.

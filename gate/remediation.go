@@ -10,11 +10,13 @@ type Remediation struct {
 	Subject Subject       `json:"subject"`
 	Measure Measure       `json:"measure"`
 	From    time.Time     `json:"from"`
-	Until   *time.Time    `json:"until,omitempty"` // nil: until lifted
-	By      StaffID       `json:"by"`
-	Why     string        `json:"why"`
-	Notice  NoticeID      `json:"notice"`
-	Lifted  *Lifting      `json:"lifted,omitempty"`
+	// PlannedAt is when it was written down, if it begins later than that, as the closing of an account does.
+	PlannedAt *time.Time `json:"planned_at,omitempty"`
+	Until     *time.Time `json:"until,omitempty"` // nil: until lifted
+	By        StaffID    `json:"by"`
+	Why       string     `json:"why"`
+	Notice    NoticeID   `json:"notice"`
+	Lifted    *Lifting   `json:"lifted,omitempty"`
 }
 
 // Lifting ends a remediation.
@@ -64,21 +66,34 @@ func (r *Remediation) InForce(now time.Time) bool {
 	return r.Lifted == nil || now.Before(r.Lifted.At)
 }
 
-// Lift ends a suspension. Who imposed it may do so alone within UndoWindow, as a mistake; otherwise a second person must.
+// Planned reports whether the remediation was planned ahead and is still to come.
+func (r *Remediation) Planned(now time.Time) bool {
+	return r.PlannedAt != nil && now.Before(r.From) && (r.Lifted == nil || now.Before(r.Lifted.At))
+}
+
+// imposed is when it was written down: for one that was planned ahead, before it began.
+func (r *Remediation) imposed() time.Time {
+	if r.PlannedAt != nil {
+		return *r.PlannedAt
+	}
+	return r.From
+}
+
+// Lift ends a suspension, or calls off what is only planned: a termination that has begun is for good. Who imposed it may do so alone within UndoWindow, as a mistake; otherwise a second person must.
 func (r Remediation) Lift(l Lifting) (Remediation, error) {
 	switch {
-	case r.Measure == Terminate:
-		return r, Errorf(Conflict, "%s %s is terminated, which is for good", r.Subject.Kind, r.Subject.ID)
 	case r.Lifted != nil:
 		return r, Errorf(Conflict, "remediation %s was lifted already", r.ID)
-	case !r.InForce(l.At):
+	case r.Measure == Terminate && !r.Planned(l.At):
+		return r, Errorf(Conflict, "%s %s is terminated, which is for good", r.Subject.Kind, r.Subject.ID)
+	case !r.InForce(l.At) && !r.Planned(l.At):
 		return r, Errorf(Conflict, "remediation %s is not in force", r.ID)
 	}
 	if err := CheckReason(l.Why); err != nil {
 		return r, err
 	}
 	l.Mistake = l.By == r.By
-	if l.Mistake && l.At.Sub(r.From) > UndoWindow {
+	if l.Mistake && l.At.Sub(r.imposed()) > UndoWindow {
 		return r, Errorf(Forbidden, "you imposed this remediation more than %d minutes ago; somebody else must lift it", int(UndoWindow.Minutes()))
 	}
 	r.Lifted = &l

@@ -20,6 +20,9 @@ func suspension() gate.Remediation {
 
 func TestWhoMayLiftASuspensionAndWhen(t *testing.T) {
 	why := "it was a load test"
+	planned := func(r *gate.Remediation) {
+		r.Measure, r.From, r.PlannedAt = gate.Terminate, noon.Add(time.Hour), new(noon.Add(-time.Hour))
+	}
 	rows := []struct {
 		name    string
 		edit    func(r *gate.Remediation)
@@ -38,6 +41,9 @@ func TestWhoMayLiftASuspensionAndWhen(t *testing.T) {
 		{"before it begins", nil, gate.Lifting{By: "stf_cho", At: noon.Add(-1), Why: why}, "not in force", gate.Conflict, false},
 		{"after its end", func(r *gate.Remediation) { r.Until = new(noon.Add(time.Hour)) }, gate.Lifting{By: "stf_cho", At: noon.Add(time.Hour), Why: why}, "not in force", gate.Conflict, false},
 		{"twice", func(r *gate.Remediation) { r.Lifted = &gate.Lifting{At: noon} }, gate.Lifting{By: "stf_cho", At: noon, Why: why}, "lifted already", gate.Conflict, false},
+		{"a termination that is planned", planned, gate.Lifting{By: "stf_cho", At: noon, Why: why}, "", 0, false},
+		{"a termination that is planned, by who planned it, late", planned, gate.Lifting{By: "stf_ben", At: noon, Why: why}, "more than 15 minutes ago", gate.Forbidden, false},
+		{"a planned termination that has begun", planned, gate.Lifting{By: "stf_cho", At: noon.Add(time.Hour), Why: why}, "for good", gate.Conflict, false},
 		{"a termination", func(r *gate.Remediation) { r.Measure = gate.Terminate }, gate.Lifting{By: "stf_cho", At: noon, Why: why}, "for good", gate.Conflict, false},
 		{"a termination, at once, by who imposed it", func(r *gate.Remediation) { r.Measure = gate.Terminate }, gate.Lifting{By: "stf_ben", At: noon, Why: why}, "for good", gate.Conflict, false},
 		{"what a rule imposed", func(r *gate.Remediation) { r.By = "" }, gate.Lifting{By: "stf_ben", At: noon.Add(time.Hour), Why: why}, "", 0, false},

@@ -32,6 +32,8 @@ type Data struct {
 	Due time.Time `json:"due,omitzero"`
 	// LastDay is the last day of the contract.
 	LastDay gate.Date `json:"last_day,omitempty"`
+	// Granted is what the contract grants now, as one line.
+	Granted string `json:"granted,omitempty"`
 	// Contact is whom to ask, with address and telephone, as one line.
 	Contact string `json:"-"`
 	// Zone is the customer's time zone, in which When shows times beside UTC; nil for UTC alone.
@@ -62,6 +64,7 @@ func sample(kind gate.NoticeKind) Data {
 		From:  time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC),
 		Until: time.Date(2027, time.March, 16, 14, 30, 0, 0, time.UTC),
 		Due:   time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC), LastDay: "2027-03-31",
+		Granted: "fhir-query and ihe-document-query for TREAT",
 		Contact: "Certification, certification@example.com, +1 555 0100",
 		// A zone of our own making: a preview does not depend on the machine's database.
 		Zone: time.FixedZone("EST", -5*60*60),
@@ -75,8 +78,18 @@ func sample(kind gate.NoticeKind) Data {
 		data.Why = "The demo was convincing."
 	case gate.ReinstatedNotice:
 		data.Why = "A new key is in use."
-	case gate.RecertifyNotice:
+	case gate.RecertifyNotice, gate.RenewalNotice:
 		data.Why = "The integration has moved to another host."
+	case gate.AmendmentNotice:
+		data.Why = "Documents are queried now."
+	case gate.ExtensionNotice:
+		data.Why = "The signature under the next term is late."
+	case gate.RecertifiedNotice:
+		data.Why = "The new host was shown."
+	case gate.JoinedNotice:
+		data.Why = "The same engine at the second site."
+	case gate.ClosingNotice:
+		data.Why = "The clinic has merged with another."
 	default:
 	}
 	return data
