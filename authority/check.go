@@ -67,6 +67,7 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 	if call.Allowed() {
 		a.see(call)
 	}
+	a.recent.remember(call, now)
 	a.counters.decided(call.Reason, a.now().Sub(now))
 	return call, nil
 }

@@ -61,10 +61,13 @@ func (a *Authority) LogRefusal(c *Call) {
 	a.log.Info("refused", fields...)
 }
 
-// HandshakeRefused counts and records a connection whose certificate was refused in the TLS handshake.
-func (a *Authority) HandshakeRefused(r gate.Reason, why error) {
+// HandshakeRefused counts and records a connection whose certificate, of this fingerprint, was refused in the TLS handshake. Whose the
+// certificate is counts for nothing then: it is shown before the handshake proves that the client has its private key.
+func (a *Authority) HandshakeRefused(r gate.Reason, leaf gate.Fingerprint, why error) {
 	a.counters.handshakes[r].Add(1)
-	if a.refusals.admit(r, a.now()) {
+	now := a.now()
+	a.recent.stranger(entry{id: a.decisions.next(now), at: now.UnixNano(), reason: uint8(r), fingerprint: leaf})
+	if a.refusals.admit(r, now) {
 		a.log.Info("handshake refused", zap.Stringer("reason", r), zap.NamedError("why", why))
 	}
 }

@@ -59,23 +59,23 @@ func (v *Verifier) VerifyClientCertificate(raw [][]byte, _ [][]*x509.Certificate
 	for i, der := range raw {
 		var err error
 		if chain[i], err = x509.ParseCertificate(der); err != nil {
-			return v.refuse(gate.CertificateUntrusted, err)
+			return v.refuse(raw, gate.CertificateUntrusted, err)
 		}
 	}
 	if len(chain) == 0 {
-		return v.refuse(gate.CertificateRequired, errors.New("no certificate"))
+		return v.refuse(raw, gate.CertificateRequired, errors.New("no certificate"))
 	}
 	anchors, err := v.trust.anchors()
 	if err != nil {
-		return v.refuse(gate.Unavailable, err)
+		return v.refuse(raw, gate.Unavailable, err)
 	}
 	// The moment only decides which of several chains is found first; dates are judged on every request.
 	found := verify(anchors, chain, chain[0].NotBefore)
 	switch {
 	case found.anchor.IsZero():
-		return v.refuse(gate.CertificateUntrusted, errors.New("no CA of ours issued it"))
+		return v.refuse(raw, gate.CertificateUntrusted, errors.New("no CA of ours issued it"))
 	case !found.suitable:
-		return v.refuse(gate.CertificateUnsuitable, errors.New("it is not for clients"))
+		return v.refuse(raw, gate.CertificateUnsuitable, errors.New("it is not for clients"))
 	}
 	if v.Audience == gate.Customers {
 		v.app.facts.put(gate.FingerprintOf(raw[0]), found)
@@ -84,9 +84,13 @@ func (v *Verifier) VerifyClientCertificate(raw [][]byte, _ [][]*x509.Certificate
 }
 
 // refuse counts and records a refused handshake. The text reaches the log alone: TLS carries an alert and no words.
-func (v *Verifier) refuse(reason gate.Reason, why error) error {
+func (v *Verifier) refuse(raw [][]byte, reason gate.Reason, why error) error {
 	if opened := v.app.authority(); opened != nil {
-		opened.HandshakeRefused(reason, why)
+		var leaf gate.Fingerprint // none without a certificate
+		if len(raw) > 0 {
+			leaf = gate.FingerprintOf(raw[0])
+		}
+		opened.HandshakeRefused(reason, leaf, why)
 	}
 	return fmt.Errorf("client certificate refused: %s: %w", reason, why)
 }

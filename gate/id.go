@@ -68,15 +68,22 @@ func FormatID(prefix string, raw [16]byte) string {
 
 // CheckID reports whether s is an identifier with the given prefix; the error says what was expected.
 func CheckID(prefix, s string) error {
+	_, err := ParseID(prefix, s)
+	return err
+}
+
+// ParseID is the inverse of FormatID; the error says what was expected.
+func ParseID(prefix, s string) (raw [16]byte, err error) {
 	rest, ok := strings.CutPrefix(s, prefix)
 	if !ok || len(rest) != idLength {
-		return Errorf(Invalid, "%q is not an identifier of the form %s followed by %d characters", Clip(s, 60), prefix, idLength)
+		return raw, Errorf(Invalid, "%q is not an identifier of the form %s followed by %d characters", Clip(s, 60), prefix, idLength)
 	}
 	// The decoder skips line ends and stray last bits; of one identifier there is one spelling.
-	if raw, err := crockford.DecodeString(rest); err != nil || crockford.EncodeToString(raw) != rest {
-		return Errorf(Invalid, "%q is not an identifier: its characters are not 16 bytes written in 0-9 and a-z without i, l, o, u", Clip(s, 60))
+	decoded, err := crockford.DecodeString(rest)
+	if err != nil || crockford.EncodeToString(decoded) != rest {
+		return raw, Errorf(Invalid, "%q is not an identifier: its characters are not 16 bytes written in 0-9 and a-z without i, l, o, u", Clip(s, 60))
 	}
-	return nil
+	return [16]byte(decoded), nil
 }
 
 // Slug limits: long enough for a company's name, short enough for a table column.

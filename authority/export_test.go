@@ -1,0 +1,30 @@
+package authority
+
+import (
+	"time"
+	"unsafe"
+)
+
+// MaxRemembered is the bound on what Decisions take, in bytes.
+const MaxRemembered = 64_000_000
+
+// Remember files a decision that nobody made, for tests of how much is kept.
+func (d *Decisions) Remember(c *Call, number uint64, now time.Time) {
+	c.id = (&decisionIDs{}).numbered(number, now)
+	d.remember(c, now)
+}
+
+// Size is what is taken for decisions, in bytes.
+func (d *Decisions) Size() int {
+	entries, owners := len(d.strangers.entries.pages), 0
+	for i := range d.shelves {
+		entries += len(d.shelves[i].entries.pages)
+		owners += len(d.shelves[i].owners.pages)
+	}
+	return int(unsafe.Sizeof(*d)) + pageSize*(entries*int(unsafe.Sizeof(entry{}))+owners*int(unsafe.Sizeof(owner{})))
+}
+
+func (d *decisionIDs) numbered(number uint64, now time.Time) [16]byte {
+	d.count.Store(number)
+	return d.next(now)
+}
