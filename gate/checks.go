@@ -55,50 +55,20 @@ func (j *judge) registered() Reason {
 
 // form refuses what two readers could read in two ways.
 func (j *judge) form() Reason {
-	one := j.readPurpose()
-	key, fault := j.r.Key()
-	j.shape, j.tag = key.Shape, key.Environment
-	path, err := CanonicalPath(j.r.Path)
-	if err != nil {
-		return InvalidRequest
-	}
-	var exact bool
-	j.d.Path = path
-	j.matched, j.blocked, exact = j.r.Site.Behaviors.match(j.r.Method, path)
-	if fault || !exact || !one || !methodShaped(j.r.Method) {
+	p := &j.r.presented
+	j.d.Path = p.path
+	if p.keyFault || !p.clear {
 		return InvalidRequest
 	}
 	return Allowed
 }
 
-// readPurpose reads the header field and reports whether it states at most one purpose.
-func (j *judge) readPurpose() bool {
-	switch len(j.r.Purpose) {
-	case 0:
-		return true
-	case 1:
-		j.stated, j.known = ParsePurpose(j.r.Purpose[0])
-		return j.known || !strings.Contains(j.r.Purpose[0], ",")
-	}
-	return false
-}
-
-// methodShaped reports whether a method is one that we can name: upper case, because an upstream may ignore the case of others.
-func methodShaped(method string) bool {
-	for i := range len(method) {
-		if c := method[i]; (c < 'A' || c > 'Z') && c != '-' {
-			return false
-		}
-	}
-	return method != ""
-}
-
 func (j *judge) key() Reason {
-	key := j.c.Key
+	key, presented := j.c.Key, &j.r.presented.key
 	switch {
-	case j.shape == NoKey:
+	case presented.Shape == NoKey:
 		return KeyRequired
-	case j.shape != WellFormed || j.tag != j.e:
+	case presented.Shape != WellFormed || presented.Environment != j.e:
 		return InvalidToken
 	case key == nil || !j.c.KeyProven || key.Environment != j.e || !key.State(j.now).Live():
 		return InvalidToken
@@ -191,7 +161,7 @@ func (j *judge) certification() Reason {
 }
 
 func (j *judge) behavior() Reason {
-	b := j.matched
+	b := j.r.presented.behavior
 	switch {
 	case j.r.Method == "CONNECT" || j.r.Method == "TRACE":
 		return UpgradeNotAllowed
@@ -199,7 +169,7 @@ func (j *judge) behavior() Reason {
 		return BehaviorUnknown
 	}
 	j.d.Behavior = b
-	if j.blocked || !j.granted(func(g *Grant) bool { return g.behavior(b.Name) }) {
+	if j.r.presented.blocked || !j.granted(func(g *Grant) bool { return g.behavior(b.Name) }) {
 		return BehaviorNotGranted
 	}
 	return Allowed
@@ -230,7 +200,7 @@ func (j *judge) purpose() Reason {
 // not known if the header holds none of the codes and words.
 func (j *judge) statedPurpose() (p Purpose, known bool) {
 	if len(j.r.Purpose) > 0 {
-		return j.stated, j.known
+		return j.r.presented.purpose, j.r.presented.known
 	}
 	if j.c.Device != nil && j.c.Device.DefaultPurpose != "" {
 		return j.c.Device.DefaultPurpose, true

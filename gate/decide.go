@@ -61,14 +61,22 @@ func Identify(r *Request, c *Caller, now time.Time) Decision {
 	return judgeUpTo(lastIdentity, r, c, now)
 }
 
-func judgeUpTo(last Check, r *Request, c *Caller, now time.Time) Decision {
+func judgeUpTo(last Check, r *Request, c *Caller, now time.Time) (d Decision) {
 	if r == nil || c == nil || r.Site == nil {
-		return Decision{}
+		return d
 	}
-	var j judge
-	j.begin(r, c, now)
+	if !r.presented.read {
+		return judgeUnread(last, *r, c, now)
+	}
+	j := judge{r: r, c: c, d: &d, e: r.Site.Environment, now: now}
 	j.run(last, nil)
-	return j.d
+	return d
+}
+
+// judgeUnread reads a request that its owner has not read, in a copy of its own: to decide changes nothing.
+func judgeUnread(last Check, r Request, c *Caller, now time.Time) Decision {
+	r.Present()
+	return judgeUpTo(last, &r, c, now)
 }
 
 // CheckResult is what one check found, for Explain.
@@ -83,31 +91,20 @@ func Explain(r *Request, c *Caller, now time.Time) []CheckResult {
 		return []CheckResult{{CheckSite, Unavailable}}
 	}
 	results := make([]CheckResult, checkCount)
-	var j judge
-	j.begin(r, c, now)
+	read := *r
+	read.Present()
+	j := judge{r: &read, c: c, d: new(Decision), e: r.Site.Environment, now: now}
 	j.run(checkCount-1, results)
 	return results
 }
 
 // judge carries what the checks share.
 type judge struct {
-	r   *Request
+	r   *Request // read
 	c   *Caller
+	d   *Decision
 	e   Environment
 	now time.Time
-	d   Decision
-
-	matched *Behavior // by form, for behavior; nil if none
-	blocked bool
-	stated  Purpose // by form, for purpose
-	known   bool
-	shape   KeyShape    // by form, for key: what the presented key shows
-	tag     Environment // and its environment
-}
-
-// begin sets what is given. A composite literal would be built and then copied, which costs more than any check.
-func (j *judge) begin(r *Request, c *Caller, now time.Time) {
-	j.r, j.c, j.now, j.e = r, c, now, r.Site.Environment
 }
 
 // run runs the checks up to the last. It stops at the first that fails, unless it is to note the results of all.

@@ -45,27 +45,71 @@ type Request struct {
 	presented presented
 }
 
-// presented is what Present found; the zero value says that it was not asked.
+// presented is what a request says, before anything is judged. The zero value says that it was not read.
 type presented struct {
-	read  bool
-	fault bool
-	key   PresentedKey
+	read     bool
+	keyFault bool // more than one key, or one in the query
+	key      PresentedKey
+
+	clear    bool // method, path and purpose can be read in one way only
+	blocked  bool // the behavior waits for staff to allow its change
+	known    bool // the stated purpose is one
+	path     string
+	behavior *Behavior // nil: none matches
+	purpose  Purpose   // as stated
 }
 
-// Present reads the key as Key does and keeps what it found, for a shell that looks the key up before it asks for a decision: reading
-// costs more than all the checks together. What was read must not change afterwards.
+// Present reads what the request says and keeps it: a shell looks the key up before it asks for a decision, and a call in flight is
+// judged again and again. Reading costs more than all the checks together. The request must not change afterwards.
 func (r *Request) Present() (key PresentedKey, fault bool) {
-	key, fault = r.readKey()
-	r.presented = presented{read: true, key: key, fault: fault}
-	return key, fault
+	p := &r.presented
+	*p = presented{read: true}
+	p.key, p.keyFault = r.readKey()
+	r.readCall(p)
+	return p.key, p.keyFault
 }
 
 // Key finds the one key that a request presents. Two keys, even equal ones, and a key in the query are faults.
 func (r *Request) Key() (key PresentedKey, fault bool) {
 	if r.presented.read {
-		return r.presented.key, r.presented.fault
+		return r.presented.key, r.presented.keyFault
 	}
 	return r.readKey()
+}
+
+// readCall reads what is called and why.
+func (r *Request) readCall(p *presented) {
+	one := r.readPurpose(p)
+	path, err := CanonicalPath(r.Path)
+	if err != nil || r.Site == nil {
+		return
+	}
+	var exact bool
+	p.path = path
+	p.behavior, p.blocked, exact = r.Site.Behaviors.match(r.Method, path)
+	p.clear = exact && one && methodShaped(r.Method)
+}
+
+// readPurpose reads the header field and reports whether it states at most one purpose.
+func (r *Request) readPurpose(p *presented) bool {
+	switch len(r.Purpose) {
+	case 0:
+		return true
+	case 1:
+		p.purpose, p.known = ParsePurpose(r.Purpose[0])
+		return p.known || !strings.Contains(r.Purpose[0], ",")
+	}
+	return false
+}
+
+// methodShaped reports whether a method is one that we can name: upper case, because an upstream may ignore the case of others.
+func methodShaped(method string) bool {
+	for i := range len(method) {
+		if c := method[i]; (c < 'A' || c > 'Z') && c != '-' {
+			return false
+		}
+	}
+	return method != ""
 }
 
 func (r *Request) readKey() (key PresentedKey, fault bool) {
