@@ -2,11 +2,13 @@ package caddymodule
 
 import (
 	"errors"
+	"maps"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/gate"
 )
 
 // collector turns the authority's numbers into metrics when they are asked for. They live in the authority, so a reload does not
@@ -58,6 +60,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	s := opened.Stats()
 	counts(ch, requestsDesc, prometheus.CounterValue, s.Requests)
+	// A handshake is only ever refused for the certificate, or because trust could not be read.
+	maps.DeleteFunc(s.HandshakesRefused, func(r gate.Reason, _ uint64) bool { return !r.AboutCertificate() && r != gate.Unavailable })
 	counts(ch, handshakesDesc, prometheus.CounterValue, s.HandshakesRefused)
 	counts(ch, credentialsDesc, prometheus.GaugeValue, s.Credentials)
 	counts(ch, certificationsDesc, prometheus.GaugeValue, s.Certifications)
