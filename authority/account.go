@@ -6,6 +6,7 @@ import (
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/notify"
 )
 
 // DefaultOrganization is the slug of the organization that every account begins with, equal to the account.
@@ -128,8 +129,8 @@ func (a *Authority) EndContract(by By, id gate.ContractID, why string) (*gate.Co
 			return gate.Event{}, err
 		}
 		certstore.Put(tx, &out)
-		if _, err := a.notify(tx, out.Account, gate.ContractNotice, message{
-			"Your contract has ended", "The contract that ran to " + string(out.Last) + " was ended.\nReason: " + why}); err != nil {
+		data := notify.Data{Noun: "contract", Name: string(out.ID), Verb: "ended", LastDay: out.Last, From: a.moment(), Why: why}
+		if _, err := a.notify(tx, out.Account, gate.ContractNotice, data); err != nil {
 			return gate.Event{}, err
 		}
 		return gate.Event{Verb: gate.ContractEndedEarly, Account: out.Account, Object: string(out.ID), Why: why}, nil

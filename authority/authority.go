@@ -15,6 +15,7 @@ import (
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/notify"
 )
 
 // Options say what an Authority needs from outside. DataDir and SecretFile are required; the rest has defaults.
@@ -60,6 +61,8 @@ type Authority struct {
 	store *certstore.Store
 	dir   *certstore.Directory
 
+	templates *notify.Templates // the built-in ones
+	outbox    outbox
 	macs      macs
 	trust     atomic.Pointer[Trust]
 	flights   flights
@@ -108,12 +111,16 @@ func Open(o Options) (*Authority, error) {
 		done:      make(chan struct{}),
 	}
 	a.decisions.seed(o.Random)
-	if err := errors.Join(a.loadPeppers(), a.syncTrust()); err != nil {
+	a.outbox.init()
+	var err error
+	a.templates, err = notify.ParseTemplates(nil)
+	if err := errors.Join(err, a.loadPeppers(), a.syncTrust(), a.loadOutbox()); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	a.jobs = a.table()
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel = cancel
+	go a.runOutbox(ctx)
 	if o.NoJobs {
 		close(a.done)
 		return a, nil
@@ -130,6 +137,7 @@ func (a *Authority) Close() error {
 	}
 	a.cancel()
 	<-a.done
+	<-a.outbox.done
 	a.flushSightings()
 	a.recent.watchers.close()
 	a.flights.endSoon()

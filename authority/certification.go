@@ -2,10 +2,12 @@ package authority
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/notify"
 )
 
 // RequestCertification opens a case: the devices it shall cover and the profile that the customer declares.
@@ -48,7 +50,6 @@ type step struct {
 	why    string
 	do     func(c gate.Certification, contract *gate.Contract) (gate.Certification, error)
 	notice gate.NoticeKind // empty: the customer takes part and need not be told
-	text   message
 }
 
 // advance runs one transition of a case.
@@ -71,13 +72,26 @@ func (a *Authority) advance(by By, id gate.CertificationID, s step) (*gate.Certi
 		}
 		certstore.Put(tx, &out)
 		if s.notice != "" {
-			if _, err := a.notify(tx, out.Account, s.notice, s.text); err != nil {
+			if _, err := a.notify(tx, out.Account, s.notice, a.caseData(&out, s)); err != nil {
 				return gate.Event{}, err
 			}
 		}
 		return gate.Event{Verb: s.verb, Account: out.Account, Object: string(out.ID), Why: s.why}, nil
 	})
 	return &out, err
+}
+
+// caseData is what a notice about a step of a case speaks of.
+func (a *Authority) caseData(c *gate.Certification, s step) notify.Data {
+	_, past, _ := strings.Cut(string(s.verb), ".")
+	data := notify.Data{Noun: "certification", Name: string(c.ID), Case: c.ID, Environment: gate.Production.String(), Verb: past, Why: s.why, From: a.moment()}
+	switch {
+	case s.notice == gate.CertifiedNotice && c.IssuanceDue != nil:
+		data.Due = *c.IssuanceDue
+	case s.notice == gate.RecertifyNotice && c.RecertifyBy != nil:
+		data.Due = *c.RecertifyBy
+	}
+	return data
 }
 
 // resolvedContract reads a contract with its term computed, nil if there is none.
@@ -136,7 +150,6 @@ func (a *Authority) CloseFinding(by By, id gate.CertificationID, n int, why stri
 // Approve decides a case for the customer.
 func (a *Authority) Approve(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
 	return a.advance(by, id, step{action: gate.DecideCase, verb: gate.CertificationApproved, why: why, notice: gate.CertifiedNotice,
-		text: message{"Your integration is certified", "Your integration has been certified. Your production credentials follow within one business day."},
 		do: func(c gate.Certification, contract *gate.Contract) (gate.Certification, error) {
 			approved, err := c.Approve(contract, a.act(by, why))
 			return approved.Promise(a.promise()), err
@@ -146,7 +159,6 @@ func (a *Authority) Approve(by By, id gate.CertificationID, why string) (*gate.C
 // Reject decides a case against the customer.
 func (a *Authority) Reject(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
 	return a.advance(by, id, step{action: gate.DecideCase, verb: gate.CertificationRejected, why: why, notice: gate.RejectedNotice,
-		text: message{"Your integration was not certified", "Your integration was not certified.\nReason: " + why},
 		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
 			return c.Reject(a.act(by, why))
 		}})
@@ -155,7 +167,6 @@ func (a *Authority) Reject(by By, id gate.CertificationID, why string) (*gate.Ce
 // Withdraw ends an undecided case at the customer's wish.
 func (a *Authority) Withdraw(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
 	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.CertificationWithdrawn, why: why, notice: gate.RejectedNotice,
-		text: message{"Your certification was withdrawn", "Your request for certification was withdrawn.\nReason: " + why},
 		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
 			return c.Withdraw(a.act(by, why))
 		}})
@@ -165,8 +176,6 @@ func (a *Authority) Withdraw(by By, id gate.CertificationID, why string) (*gate.
 func (a *Authority) Recertify(by By, id gate.CertificationID, due time.Time, why string) (*gate.Certification, error) {
 	due = due.UTC().Truncate(time.Second)
 	return a.advance(by, id, step{action: gate.DecideCase, verb: gate.RecertificationDemanded, why: why, notice: gate.RecertifyNotice,
-		text: message{"Your integration must be recertified", "Your integration changed materially and must be recertified by " +
-			due.Format("2 January 2006, 15:04 UTC") + ". Until then the certified profile goes on; afterwards calls are refused.\nReason: " + why},
 		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
 			return c.Recertify(due, a.act(by, why))
 		}})
@@ -175,7 +184,6 @@ func (a *Authority) Recertify(by By, id gate.CertificationID, due time.Time, why
 // RevokeCertification ends an approved certification for cause.
 func (a *Authority) RevokeCertification(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
 	return a.advance(by, id, step{action: gate.Stop, verb: gate.CertificationWasRevoked, why: why, notice: gate.DecertifiedNotice,
-		text: message{"Your certification was revoked", "Your certification was revoked and calls are refused.\nReason: " + why},
 		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
 			return c.Revoke(a.act(by, why))
 		}})

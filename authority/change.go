@@ -52,6 +52,7 @@ func (a *Authority) change(by By, f func(tx *certstore.Tx) (gate.Event, error)) 
 		return event, nil
 	})
 	a.flights.sweep(a.dir, a.now())
+	a.noteNotices(event, err)
 	return event, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/notify"
 )
 
 // Settings are what one Caddy configuration says, as the app read it.
@@ -21,6 +22,10 @@ type Settings struct {
 	// holidays on which nobody works. Both count for approvals from now on.
 	Zone       string
 	ClosedDays []gate.Date
+	// Mail and Webhooks send notices; without any they stay owed. Templates are the words of notices; nil: the built-in ones.
+	Mail      *notify.SMTP
+	Webhooks  []*notify.Webhook
+	Templates *notify.Templates
 	// Active reports whether this configuration is the one that Caddy runs. A configuration starts before it is known to be good, so
 	// its behaviors become the table of record only once this is true. Nil: at once.
 	Active func() bool
@@ -35,6 +40,14 @@ type Settings struct {
 type Contact struct {
 	Email string
 	Phone string
+}
+
+// line is the contact in one line, as notices name it.
+func (c Contact) line() string {
+	if c.Phone == "" {
+		return c.Email
+	}
+	return c.Email + ", " + c.Phone
 }
 
 // Config is a configuration in force: compiled by Start, closed when Caddy cleans it up. Requests that began under it may finish

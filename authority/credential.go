@@ -2,9 +2,11 @@ package authority
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/notify"
 )
 
 // SandboxKey issues a key to a sandbox device and returns it, once. Only there may staff see a key: the data is synthetic.
@@ -115,8 +117,11 @@ func (a *Authority) revokeKey(tx *certstore.Tx, id gate.KeyID, r gate.Revocation
 
 // revoked tells the customer, and returns the event.
 func (a *Authority) revoked(tx *certstore.Tx, event gate.Event) (gate.Event, error) {
-	_, err := a.notify(tx, event.Account, gate.CredentialNotice, message{"A credential was revoked",
-		event.Object + " was revoked and is refused from now on (" + event.Detail + ").\nReason: " + event.Why})
+	noun := gate.CertificateSubject
+	if strings.HasPrefix(event.Object, gate.KeyPrefix) {
+		noun = gate.KeySubject
+	}
+	_, err := a.notify(tx, event.Account, gate.CredentialNotice, notify.Data{Noun: string(noun), Name: event.Object, Verb: "revoked", Why: event.Why, From: a.moment()})
 	event.Verb = gate.CredentialRevoked
 	return event, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
 	"github.com/onerecord/certgate/issuer"
+	"github.com/onerecord/certgate/notify"
 )
 
 // tokenBytes is the length of an enrollment token before encoding: 128 bits cannot be guessed.
@@ -53,10 +54,12 @@ func (a *Authority) Release(by By, device gate.DeviceID, certification gate.Cert
 		if err := a.cancelOpenLinks(tx, by, d); err != nil {
 			return gate.Event{}, err
 		}
-		notice, err := a.notify(tx, d.Account, gate.EnrollmentNotice, message{
-			"Take your " + d.Environment.String() + " credential for " + d.Name,
-			"Open this link to take the certificate and key of " + d.Name + ". It works once, until " +
-				e.ExpiresAt.Format("2 January 2006, 15:04 UTC") + ":\n\n{link}"})
+		path, err := a.devicePath(d)
+		if err != nil {
+			return gate.Event{}, err
+		}
+		notice, err := a.notify(tx, d.Account, gate.EnrollmentNotice, notify.Data{Noun: "device", Name: path,
+			Environment: d.Environment.String(), Case: certification, Verb: "released", From: e.ReleasedAt, Until: e.ExpiresAt})
 		if err != nil {
 			return gate.Event{}, err
 		}
@@ -166,6 +169,9 @@ func (a *Authority) TakeLink(id gate.NoticeID) (string, error) {
 		certstore.Put(tx, n)
 		return nil
 	})
+	if err == nil {
+		a.noteNotice(id)
+	}
 	return link, err
 }
 

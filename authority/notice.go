@@ -1,27 +1,73 @@
 package authority
 
 import (
+	"fmt"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/notify"
 )
 
-// message is what a notice says.
-type message struct{ subject, body string }
-
-// notify puts a notice to an account's contacts into the same commit as what it tells of. Delivery comes after.
-func (a *Authority) notify(tx *certstore.Tx, id gate.AccountID, kind gate.NoticeKind, m message) (*gate.Notice, error) {
+// notify puts a notice to an account's contacts into the same commit as what it tells of, in the words that it will be sent with.
+// Delivery comes after.
+func (a *Authority) notify(tx *certstore.Tx, id gate.AccountID, kind gate.NoticeKind, data notify.Data) (*gate.Notice, error) {
 	account, err := certstore.Get[gate.Account](tx, string(id))
 	if err != nil {
 		return nil, err
 	}
 	n := &gate.Notice{
-		ID: gate.NoticeID(a.newID(gate.NoticePrefix)), Kind: kind, Account: id, To: gate.Recipients(account, kind),
-		Subject: m.subject, Body: "To " + account.Name + ",\n\n" + m.body + "\n", CreatedAt: a.moment(),
+		ID: gate.NoticeID(a.newID(gate.NoticePrefix)), Kind: kind, Account: id, To: gate.Recipients(account, kind), CreatedAt: a.moment(),
+	}
+	data.Account, data.AccountID = account.Name, account.ID
+	if data.Zone, err = time.LoadLocation(account.Zone); err != nil {
+		data.Zone = nil // times are told in UTC alone
+	}
+	if err := a.word(n, data); err != nil {
+		return nil, fmt.Errorf("notice of kind %s: %w", kind, err)
 	}
 	certstore.Put(tx, n)
 	return n, nil
+}
+
+// word puts a notice into words. The operator's templates were tried when they were read; should one fail all the same, the built-in text
+// says it, because nothing that must be told may depend on a template.
+func (a *Authority) word(n *gate.Notice, data notify.Data) error {
+	templates := a.templates
+	if c := a.current(); c != nil {
+		data.Contact, n.ReplyTo = c.settings.Contact.line(), c.settings.Contact.Email
+		if c.settings.Templates != nil {
+			templates = c.settings.Templates
+		}
+		event, err := notify.Event{ID: n.ID, Kind: n.Kind, Time: n.CreatedAt, Source: c.PublicURL(), Data: data}.Body()
+		if err != nil {
+			a.log.Error("a notice has no event for webhooks", zap.String("notice", string(n.ID)), zap.Error(err))
+		}
+		n.Event = string(event)
+	}
+	words, err := templates.Render(n.Kind, data)
+	if err != nil && templates != a.templates {
+		a.log.Error("a template failed; the built-in text is sent instead", zap.String("kind", string(n.Kind)), zap.Error(err))
+		words, err = a.templates.Render(n.Kind, data)
+	}
+	n.Subject, n.Body, n.HTML = words.Subject, words.Text, words.HTML
+	return err
+}
+
+// Preview shows a kind of notice as it would be sent now, with made-up data, and the template behind it.
+func (a *Authority) Preview(kind gate.NoticeKind) (notify.Rendered, notify.Source, error) {
+	templates := a.templates
+	if c := a.current(); c != nil && c.settings.Templates != nil {
+		templates = c.settings.Templates
+	}
+	words, err := templates.Preview(kind)
+	if err != nil {
+		return words, notify.Source{}, err
+	}
+	source, err := templates.Source(kind)
+	return words, source, err
 }
 
 // Notices lists the notices to an account, the newest first; to all accounts for an empty identifier. At most limit.
@@ -47,7 +93,8 @@ func (a *Authority) Notices(account gate.AccountID, limit int) ([]*gate.Notice, 
 // blankLinks removes secret links that are of no use any more: taken and used, spent, expired or replaced.
 func (a *Authority) blankLinks() error {
 	now := a.now()
-	return a.store.Bookkeep(func(tx *certstore.Tx) error {
+	var blanked []gate.NoticeID
+	err := a.store.Bookkeep(func(tx *certstore.Tx) error {
 		for n, err := range certstore.All[gate.Notice](tx) {
 			if err != nil {
 				return err
@@ -60,9 +107,14 @@ func (a *Authority) blankLinks() error {
 			}
 			n.SealedLink = nil
 			certstore.Put(tx, n)
+			blanked = append(blanked, n.ID)
 		}
 		return nil
 	})
+	for _, id := range blanked {
+		a.noteNotice(id)
+	}
+	return err
 }
 
 func (a *Authority) linkIsLive(tx *certstore.Tx, notice gate.NoticeID, now time.Time) (bool, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/notify"
 )
 
 // Imposition is a remediation as it is asked for.
@@ -33,10 +34,10 @@ func (a *Authority) Impose(by By, in Imposition) (*gate.Remediation, error) {
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
 		var name string
 		var err error
-		if r.Account, name, err = subjectOf(tx, in.Subject); err != nil {
+		if r.Account, name, err = a.subjectOf(tx, in.Subject); err != nil {
 			return gate.Event{}, err
 		}
-		n, err := a.notify(tx, r.Account, gate.SuspensionNotice, suspensionMessage(r, name))
+		n, err := a.notify(tx, r.Account, gate.SuspensionNotice, suspensionData(r, name))
 		if err != nil {
 			return gate.Event{}, err
 		}
@@ -60,27 +61,29 @@ func (a *Authority) checkImposition(in Imposition) error {
 	return nil
 }
 
-// subjectOf finds the account that a subject belongs to, and its name for people.
-func subjectOf(tx *certstore.Tx, s gate.Subject) (account gate.AccountID, name string, err error) {
+// subjectOf finds the account that a subject belongs to, and its name for people: the slug path, or the identifier where there is none.
+func (a *Authority) subjectOf(tx *certstore.Tx, s gate.Subject) (account gate.AccountID, name string, err error) {
 	switch s.Kind {
 	case gate.AccountSubject:
 		r, err := certstore.Get[gate.Account](tx, s.ID)
 		if err != nil {
 			return "", "", gate.InField("subject", err)
 		}
-		return r.ID, r.Name, nil
+		return r.ID, r.Slug, nil
 	case gate.OrganizationSubject:
 		r, err := certstore.Get[gate.Organization](tx, s.ID)
 		if err != nil {
 			return "", "", gate.InField("subject", err)
 		}
-		return r.Account, r.Name, nil
+		name, err := a.organizationPath(r.ID)
+		return r.Account, name, err
 	case gate.DeviceSubject:
 		r, err := certstore.Get[gate.Device](tx, s.ID)
 		if err != nil {
 			return "", "", gate.InField("subject", err)
 		}
-		return r.Account, r.Name, nil
+		name, err := a.devicePath(r)
+		return r.Account, name, err
 	case gate.KeySubject:
 		r, err := certstore.Get[gate.Key](tx, s.ID)
 		if err != nil {
@@ -97,18 +100,34 @@ func subjectOf(tx *certstore.Tx, s gate.Subject) (account gate.AccountID, name s
 	return "", "", gate.FieldErrorf("subject.kind", "%q: must be account, organization, device, key or certificate", gate.Clip(string(s.Kind), 40))
 }
 
-func suspensionMessage(r *gate.Remediation, name string) message {
-	verb, until := "suspended", "until it is lifted"
+// organizationPath is ACCOUNT/ORGANIZATION.
+func (a *Authority) organizationPath(id gate.OrganizationID) (string, error) {
+	r, err := a.dir.Organization(string(id))
+	if err != nil {
+		return "", err
+	}
+	account, err := a.dir.Account(string(r.Account))
+	if err != nil {
+		return "", err
+	}
+	return account.Slug + "/" + r.Slug, nil
+}
+
+// devicePath is ACCOUNT/ORGANIZATION/DEVICE.
+func (a *Authority) devicePath(d *gate.Device) (string, error) {
+	organization, err := a.organizationPath(d.Organization)
+	return organization + "/" + d.Slug, err
+}
+
+func suspensionData(r *gate.Remediation, name string) notify.Data {
+	data := notify.Data{Noun: string(r.Subject.Kind), Name: name, Verb: "suspended", From: r.From, Why: r.Why}
 	if r.Measure == gate.Terminate {
-		verb, until = "terminated", "for good"
-	} else if r.Until != nil {
-		until = "until " + r.Until.UTC().Format("2 January 2006, 15:04 UTC")
+		data.Verb = "terminated"
 	}
-	return message{
-		fmt.Sprintf("The %s %s was %s", r.Subject.Kind, name, verb),
-		fmt.Sprintf("From %s on, calls of the %s %s are refused %s.\nReason: %s",
-			r.From.Format("2 January 2006, 15:04:05 UTC"), r.Subject.Kind, name, until, r.Why),
+	if r.Until != nil {
+		data.Until = *r.Until
 	}
+	return data
 }
 
 // Lift ends a suspension. Whoever imposed it may undo it alone within gate.UndoWindow; later a second person must.
@@ -122,13 +141,12 @@ func (a *Authority) Lift(by By, id gate.RemediationID, why string) (*gate.Remedi
 		if err != nil {
 			return gate.Event{}, err
 		}
-		_, name, err := subjectOf(tx, r.Subject)
+		_, name, err := a.subjectOf(tx, r.Subject)
 		if err != nil {
 			return gate.Event{}, err
 		}
-		n, err := a.notify(tx, r.Account, gate.ReinstatedNotice, message{
-			fmt.Sprintf("The %s %s is reinstated", r.Subject.Kind, name),
-			fmt.Sprintf("The suspension of the %s %s was lifted; calls are accepted again.\nReason: %s", r.Subject.Kind, name, why)})
+		data := notify.Data{Noun: string(r.Subject.Kind), Name: name, Verb: "reinstated", From: a.moment(), Why: why}
+		n, err := a.notify(tx, r.Account, gate.ReinstatedNotice, data)
 		if err != nil {
 			return gate.Event{}, err
 		}

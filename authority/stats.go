@@ -18,6 +18,7 @@ type Stats struct {
 	IssuanceDue       time.Duration // until the most urgent release is due, negative if it is overdue; 0 if none is owed
 	IssuanceOverdue   int
 	Accounts          map[gate.Status]int
+	Notices           map[gate.NoticeState]int
 	AuditEvents       int64
 	AuditVerified     bool                 // the last verification found nothing wrong; so did the start
 	JobLastSuccess    map[string]time.Time // zero: never
@@ -31,7 +32,7 @@ func (a *Authority) Stats() Stats {
 		Requests: a.counters.snapshot(&a.counters.requests), HandshakesRefused: a.counters.snapshot(&a.counters.handshakes),
 		DurationSum: time.Duration(a.counters.durationNS.Load()), InFlight: a.flights.len(),
 		Credentials: map[gate.CredentialState]int{}, Certifications: map[gate.CertificationState]int{}, Accounts: map[gate.Status]int{},
-		AuditEvents: a.store.EventCount(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
+		Notices: a.outbox.count(now), AuditEvents: a.store.EventCount(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
 	}
 	last := a.LastVerification()
 	s.AuditVerified = last == nil || last.Err == nil

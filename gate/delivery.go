@@ -144,25 +144,28 @@ func (n *Notice) Delivery(channel string) *Delivery {
 // Due reports whether the notice should be sent over the channel at now. A channel that was configured after the notice had been sent
 // over all others is not owed it, except the mail with a link that nobody has.
 func (n *Notice) Due(channel string, now time.Time) bool {
-	if n.Told != nil || n.TakenAt != nil || channel == MailChannel && len(n.To) == 0 {
+	if n.Told != nil || n.TakenAt != nil {
 		return false
+	}
+	if channel == MailChannel && (len(n.To) == 0 || n.Kind == EnrollmentNotice && n.SealedLink == nil) {
+		return false // nobody to send to, or no link left to send
 	}
 	d := n.Delivery(channel)
 	if d == nil {
 		return !n.State(now).Settled()
 	}
-	return d.pending() && (d.NextAt == nil || !now.Before(*d.NextAt))
+	return d.Pending() && (d.NextAt == nil || !now.Before(*d.NextAt))
 }
 
-// pending reports whether sending goes on by itself.
-func (d *Delivery) pending() bool { return d.DoneAt == nil && d.FailedAt == nil && d.DeadAt == nil }
+// Pending reports whether sending goes on by itself.
+func (d *Delivery) Pending() bool { return d.DoneAt == nil && d.FailedAt == nil && d.DeadAt == nil }
 
 // Open reports whether anything may still happen to the notice.
 func (n *Notice) Open(now time.Time) bool {
 	if !n.State(now).Settled() {
 		return true
 	}
-	return n.Told == nil && n.TakenAt == nil && slices.ContainsFunc(n.Deliveries, func(d Delivery) bool { return d.pending() })
+	return n.Told == nil && n.TakenAt == nil && slices.ContainsFunc(n.Deliveries, func(d Delivery) bool { return d.Pending() && d.Channel != MailChannel })
 }
 
 // Forget ends what is pending on webhooks that are not among the channels any more. Mail is never given up that way.
@@ -170,7 +173,7 @@ func (n Notice) Forget(channels []string, now time.Time) Notice {
 	n.Deliveries = slices.Clone(n.Deliveries)
 	for i := range n.Deliveries {
 		d := &n.Deliveries[i]
-		if d.pending() && d.Channel != MailChannel && !slices.Contains(channels, d.Channel) {
+		if d.Pending() && d.Channel != MailChannel && !slices.Contains(channels, d.Channel) {
 			d.DoneAt, d.NextAt, d.Problem = &now, nil, "the configuration has this webhook no longer"
 		}
 	}

@@ -81,6 +81,10 @@ func TestALinkIsBlankedOnceItsMailIsAcceptedAndKeptUntilThen(t *testing.T) {
 }
 
 func TestANoticeIsDueUntilNothingIsOwed(t *testing.T) {
+	void := linked().Attempted(gate.Attempt{Channel: gate.MailChannel, At: noon})
+	if void.SealedLink = nil; void.Due(gate.MailChannel, noon) || void.Open(noon) {
+		t.Error("a mail is due whose link has ended")
+	}
 	n := told()
 	if !n.Due(gate.MailChannel, noon) || !n.Due("webhook x", noon) {
 		t.Error("a new notice is not due")

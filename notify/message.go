@@ -127,8 +127,8 @@ func (m *Message) checkID() error {
 	return nil
 }
 
-// recipients are the addresses that this attempt sends to, each once.
-func (m *Message) recipients() []string {
+// Recipients are the addresses that this attempt sends to, each once.
+func (m *Message) Recipients() []string {
 	var all []string
 	for _, to := range m.To {
 		if !slices.Contains(m.Skip, to.Email) && !slices.Contains(all, to.Email) {

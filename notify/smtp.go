@@ -84,7 +84,7 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return permanent(err)
 	}
-	to := m.recipients()
+	to := m.Recipients()
 	if len(to) == 0 {
 		return nil
 	}

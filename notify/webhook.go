@@ -75,6 +75,11 @@ func NewWebhook(c WebhookConfig) (*Webhook, error) {
 	return w, nil
 }
 
+// Name tells this webhook from others without telling its URL, which may hold a token: the host, and the beginning of the URL's SHA-256.
+func (w *Webhook) Name() string {
+	return fmt.Sprintf("webhook %s %s", w.url.Host, gate.FingerprintOf([]byte(w.url.String())).String()[:8])
+}
+
 // checkURL never repeats the URL in an error: many hold a token.
 func checkURL(c WebhookConfig) (*url.URL, error) {
 	target, err := url.Parse(c.URL)
