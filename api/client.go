@@ -61,6 +61,14 @@ type Query struct {
 }
 
 func (q Query) encode() string {
+	v := q.values()
+	if len(v) == 0 {
+		return ""
+	}
+	return "?" + v.Encode()
+}
+
+func (q Query) values() url.Values {
 	v := make(url.Values)
 	for name, value := range map[string]string{"account": q.Account, "device": q.Device, "after": q.After} {
 		if value != "" {
@@ -70,10 +78,7 @@ func (q Query) encode() string {
 	if q.Limit != 0 {
 		v.Set("limit", strconv.Itoa(q.Limit))
 	}
-	if len(v) == 0 {
-		return ""
-	}
-	return "?" + v.Encode()
+	return v
 }
 
 // Each walks all pages of a list: for account, err := range api.Each(ctx, q, client.Accounts). An error comes once, as the last pair.
@@ -131,7 +136,8 @@ type outgoing struct {
 	options         []Option
 }
 
-func call[T any](ctx context.Context, c *Client, o outgoing) (*T, error) {
+// exchange sends a request; the answer is one of success, and the caller closes it.
+func (c *Client) exchange(ctx context.Context, o outgoing) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, o.method, strings.TrimSuffix(c.Base, "/")+o.address, bytes.NewReader(o.body))
 	if err != nil {
 		return nil, fmt.Errorf("call %s: %w", o.address, err)
@@ -153,18 +159,31 @@ func call[T any](ctx context.Context, c *Client, o outgoing) (*T, error) {
 	if err != nil {
 		return nil, fmt.Errorf("call %s: %w", o.address, err)
 	}
+	if response.StatusCode >= 200 && response.StatusCode <= 299 {
+		for _, option := range o.options {
+			if option.response != nil {
+				option.response(response)
+			}
+		}
+		return response, nil
+	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of %s: %w", o.address, err)
 	}
-	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return nil, problemError(response, body)
+	return nil, problemError(response, body)
+}
+
+func call[T any](ctx context.Context, c *Client, o outgoing) (*T, error) {
+	response, err := c.exchange(ctx, o)
+	if err != nil {
+		return nil, err
 	}
-	for _, option := range o.options {
-		if option.response != nil {
-			option.response(response)
-		}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s: %w", o.address, err)
 	}
 	out := new(T)
 	if err := json.Unmarshal(body, out); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/audit"
 	"github.com/onerecord/certgate/gate"
 )
 
@@ -74,6 +75,9 @@ var wire = map[string]any{
 	"Extension": gate.Extension{}, "Carrying": gate.Carrying{}, "Joining": gate.Joining{}, "ChangeReport": gate.ChangeReport{},
 	"ProfileUpdate": gate.ProfileUpdate{}, "PassedRecertification": gate.Recertification{},
 	"Event": gate.Event{}, "Behavior": gate.Behavior{}, "Lowering": gate.Lowering{}, "Host": gate.Host{},
+	"AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},
+	"EventProof": api.EventProof{}, "ConsistencyProof": api.ConsistencyProof{}, "NewVerification": api.NewVerification{},
+	"Verification": api.Verification{}, "AuditReport": audit.Report{},
 }
 
 func TestEverySchemaHasTheFieldsOfItsType(t *testing.T) {

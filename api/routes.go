@@ -25,7 +25,7 @@ var (
 
 // routes is the whole admin API. openapi.json describes the same, and a test holds the two together.
 func routes() []route {
-	return slices.Concat(accountRoutes(), caseRoutes(), credentialRoutes(), siteRoutes())
+	return slices.Concat(accountRoutes(), caseRoutes(), credentialRoutes(), auditRoutes(), siteRoutes())
 }
 
 func accountRoutes() []route {
@@ -84,7 +84,6 @@ func credentialRoutes() []route {
 		get("/v1/remediations/{remediation}", read(byPath("remediation", (*exchange).showRemediation))),
 		post("/v1/remediations/{remediation}/lifting", write(changes, liftRemediation)),
 		get("/v1/notices", notices.list),
-		get("/v1/events", listEvents),
 	}
 }
 

@@ -22,18 +22,26 @@ type Verification struct {
 
 // verifications is what was found last.
 type verifications struct {
+	asked   sync.Mutex // held for the one that somebody asked for
 	running sync.Mutex // held by the one that runs
 	last    atomic.Pointer[Verification]
 }
 
 // Verify verifies all events, checkpoints and records while changes go on, against the given checkpoints and the newest in the checkpoint
-// file. What is wrong with the log is in the result. The error says why there is none: another one is running (gate.Conflict), the
+// file. What is wrong with the log is in the result. The error says why there is none: somebody else has asked (gate.Conflict), the
 // checkpoint file cannot be read, or the authority was closed meanwhile.
 func (a *Authority) Verify(outside ...audit.Checkpoint) (*Verification, error) {
-	if !a.verifications.running.TryLock() {
-		return nil, gate.Errorf(gate.Conflict, "the log is being verified already; ask again when that is done")
+	if !a.verifications.asked.TryLock() {
+		return nil, gate.Errorf(gate.Conflict, "somebody else is having the log verified; ask again when that is done")
 	}
+	defer a.verifications.asked.Unlock()
+	a.verifications.running.Lock()
 	defer a.verifications.running.Unlock()
+	return a.verify(outside)
+}
+
+// verify does the work of Verify. The caller holds running.
+func (a *Authority) verify(outside []audit.Checkpoint) (*Verification, error) {
 	if config := a.current(); config != nil && config.settings.CheckpointFile != "" {
 		newest, err := a.newestOutside(config.settings.CheckpointFile)
 		if err != nil {
@@ -61,10 +69,14 @@ func (a *Authority) LastVerification() *Verification { return a.verifications.la
 
 // verifyLog is a job.
 func (a *Authority) verifyLog() error {
-	v, err := a.Verify()
+	if !a.verifications.running.TryLock() {
+		return nil // somebody has asked for it just now
+	}
+	defer a.verifications.running.Unlock()
+	v, err := a.verify(nil)
 	switch {
-	case errors.Is(err, gate.Conflict), errors.Is(err, ErrUnavailable):
-		return nil // somebody asked for it just now, or certgate is stopping
+	case errors.Is(err, ErrUnavailable):
+		return nil // certgate is stopping
 	case err != nil:
 		return err
 	}
