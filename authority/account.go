@@ -94,16 +94,12 @@ func (a *Authority) CreateContract(by By, in gate.Contract) (*gate.Contract, err
 	if err := in.Resolve(time.LoadLocation); err != nil {
 		return nil, err
 	}
-	begins, ends := in.Term()
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
 		if _, err := certstore.Get[gate.Account](tx, string(in.Account)); err != nil {
 			return gate.Event{}, gate.InField("account", err)
 		}
-		for _, other := range a.dir.Contracts(in.Account) {
-			b, e := other.Term()
-			if other.Ended == nil && begins.Before(e) && b.Before(ends) {
-				return gate.Event{}, gate.Errorf(gate.Conflict, "the term overlaps contract %s (%s to %s)", other.ID, other.First, other.Last)
-			}
+		if err := a.isFree(&in); err != nil {
+			return gate.Event{}, err
 		}
 		certstore.Put(tx, &in)
 		return gate.Event{Verb: gate.ContractCreated, Account: in.Account, Object: string(in.ID), Detail: string(in.First) + " to " + string(in.Last)}, nil
@@ -118,14 +114,14 @@ func (a *Authority) EndContract(by By, id gate.ContractID, why string) (*gate.Co
 	}
 	var out gate.Contract
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
-		c, err := load[gate.Contract](tx, by, string(id))
+		c, err := loadContract(tx, by, id)
 		if err != nil {
 			return gate.Event{}, err
 		}
-		if err := c.Resolve(time.LoadLocation); err != nil {
+		if out, err = c.End(by.Staff, why, a.moment()); err != nil {
 			return gate.Event{}, err
 		}
-		if out, err = c.End(by.Staff, why, a.moment()); err != nil {
+		if err := a.endRenewals(tx, &out); err != nil {
 			return gate.Event{}, err
 		}
 		certstore.Put(tx, &out)

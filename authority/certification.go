@@ -37,6 +37,7 @@ func (a *Authority) RequestCertification(by By, in gate.Certification) (*gate.Ce
 				return gate.Event{}, gate.FieldErrorf("devices", "%s is not a production device of the contract's account", id)
 			}
 		}
+		*c = a.followed(*c)
 		certstore.Put(tx, c)
 		return gate.Event{Verb: gate.CertificationRequested, Account: c.Account, Object: string(c.ID)}, nil
 	})
@@ -63,7 +64,7 @@ func (a *Authority) advance(by By, id gate.CertificationID, s step) (*gate.Certi
 		if err != nil {
 			return gate.Event{}, err
 		}
-		contract, err := resolvedContract(tx, c.Contract)
+		contract, err := a.termOf(tx, c)
 		if err != nil {
 			return gate.Event{}, err
 		}

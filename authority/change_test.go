@@ -34,6 +34,7 @@ type scene struct {
 	suspension  *gate.Remediation
 	newcomer    *gate.Staff // proposed by cho
 	empty       *gate.Account
+	life        lifeScene
 }
 
 func (o *office) scene() *scene {
@@ -58,6 +59,7 @@ func (o *office) scene() *scene {
 	must(o.t, err)
 	s.newcomer, err = o.ProposeStaff(o.cho, gate.Staff{Name: "fay", Email: "fay@example.com", Roles: []gate.Role{gate.Auditor}}, newCSR(o.t))
 	must(o.t, err)
+	s.life = o.lifeScene()
 	o.reason(s.live.got)
 	o.pass(5 * time.Second)
 	return s
@@ -71,7 +73,7 @@ func operations() []operation {
 		}
 	}
 	account := func(s *scene) string { return string(s.live.account.ID) }
-	return []operation{
+	return append(lifeOperations(), []operation{
 		{"CreateAccount", gate.ManageAccounts, "ben", gate.AccountCreated, "", func(o *office, _ *scene, by authority.By) error {
 			_, err := o.CreateAccount(by, applicant("new"))
 			return err
@@ -181,7 +183,7 @@ func operations() []operation {
 			_, err := o.ConfirmLowering(by, "api.test")
 			return err
 		}},
-	}
+	}...)
 }
 
 func TestWhoLacksTheRoleChangesNothing(t *testing.T) {

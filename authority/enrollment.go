@@ -101,14 +101,11 @@ func (a *Authority) releaseCase(tx *certstore.Tx, by By, d *gate.Device, id gate
 	if err != nil {
 		return err
 	}
-	if !c.Covers(d.ID) {
-		return gate.Errorf(gate.Conflict, "certification %s does not cover device %s", id, d.ID)
-	}
-	contract, err := resolvedContract(tx, c.Contract)
+	contract, err := a.termOf(tx, c)
 	if err != nil {
 		return err
 	}
-	released, err := c.Release(contract, a.act(by, ""))
+	released, err := c.ReleaseTo(d.ID, contract, a.act(by, ""))
 	if err != nil {
 		return err
 	}

@@ -212,7 +212,7 @@ func (a *Authority) enrollCase(tx *certstore.Tx, id gate.CertificationID) error 
 	if err != nil {
 		return err
 	}
-	contract, err := resolvedContract(tx, c.Contract)
+	contract, err := a.termOf(tx, c)
 	if err != nil {
 		return err
 	}

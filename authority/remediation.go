@@ -145,8 +145,11 @@ func (a *Authority) Lift(by By, id gate.RemediationID, why string) (*gate.Remedi
 		if err != nil {
 			return gate.Event{}, err
 		}
-		data := notify.Data{Noun: string(r.Subject.Kind), Name: name, Verb: "reinstated", From: a.moment(), Why: why}
-		n, err := a.notify(tx, r.Account, gate.ReinstatedNotice, data)
+		kind, data := gate.ReinstatedNotice, notify.Data{Noun: string(r.Subject.Kind), Name: name, Verb: "reinstated", From: a.moment(), Why: why}
+		if r.Planned(a.moment()) {
+			kind, data.Verb = gate.ClosingNotice, "called off"
+		}
+		n, err := a.notify(tx, r.Account, kind, data)
 		if err != nil {
 			return gate.Event{}, err
 		}

@@ -46,7 +46,7 @@ func (a *Authority) Stats() Stats {
 		s.Credentials[c.State(now)]++
 	}
 	for _, c := range a.dir.Certifications("") {
-		s.Certifications[c.State(a.dir.Contract(c.Contract), now)]++
+		s.Certifications[c.State(c.Term(a.dir.Contract, now), now)]++
 	}
 	for i, c := range a.Queue() {
 		if i == 0 {

@@ -34,7 +34,7 @@ func Clocks(c *Caller, now time.Time) []Clock {
 	var clocks []Clock
 	run := func(kind ClockKind, ends time.Time) {
 		if ends.After(now) {
-			clocks = append(clocks, Clock{kind, ends})
+			clocks = append(clocks, Clock{kind, ends.UTC()})
 		}
 	}
 	if c.Device != nil && c.Device.Environment.NeedsCertification() {

@@ -38,6 +38,7 @@ func TestARenewalWindsTheContractsClock(t *testing.T) {
 	s.c.Contracts = append(s.c.Contracts, next)
 	_, first := s.c.Contracts[0].Term()
 	_, second := next.Term()
+	first, second = first.UTC(), second.UTC()
 	s.c.Certificate.NotAfter = second.AddDate(1, 0, 0)
 	// Without being carried over, the certification ends with its own term.
 	clocks := gate.Clocks(&s.c, noon)

@@ -20,7 +20,7 @@ type Data struct {
 	Environment string `json:"environment,omitempty"`
 	// Case is the certification case; default subjects name it, so that answers find their way.
 	Case gate.CertificationID `json:"case,omitempty"`
-	// Verb is what happened to it, in the past: suspended, terminated, rejected, withdrawn.
+	// Verb is what happened to it, in the past: suspended, terminated, rejected, withdrawn, called off.
 	Verb string `json:"verb,omitempty"`
 	// Why is the reason that the acting person gave.
 	Why string `json:"why,omitempty"`
@@ -89,6 +89,7 @@ func sample(kind gate.NoticeKind) Data {
 	case gate.JoinedNotice:
 		data.Why = "The same engine at the second site."
 	case gate.ClosingNotice:
+		data.Verb = "closing"
 		data.Why = "The clinic has merged with another."
 	default:
 	}
