@@ -206,8 +206,16 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// createFile makes a file that did not exist, for its owner alone, whole or not at all, and sees that it is on disk.
-func createFile(path string, content []byte) (err error) {
+// createFile makes a file with the content, as streamFile does.
+func createFile(path string, content []byte) error {
+	return streamFile(path, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+// streamFile makes a file that did not exist, for its owner alone, whole or not at all, and sees that it is on disk.
+func streamFile(path string, write func(io.Writer) error) error {
 	if exists(path) {
 		return fmt.Errorf("%s exists and is never written over; choose another file", path)
 	}
@@ -215,8 +223,7 @@ func createFile(path string, content []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+	if err = errors.Join(write(f), f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {

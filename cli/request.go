@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base32"
 	"encoding/json"
 	"fmt"
@@ -43,7 +44,8 @@ func pathTo(format string, refs ...string) string {
 type listing struct {
 	path    string
 	query   url.Values
-	limit   int // at most so many; 0: all
+	limit   int    // at most so many; 0: all
+	next    string // parameter that takes the page's next; empty: after
 	columns []column
 }
 
@@ -81,7 +83,7 @@ func (t *tool) list(cmd *cobra.Command, l listing) error {
 		if page.Next == "" || l.limit > 0 && len(items) >= l.limit {
 			break
 		}
-		q.Set("after", page.Next)
+		q.Set(cmp.Or(l.next, "after"), page.Next)
 	}
 	if t.flags.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"items": append([]json.RawMessage{}, items...)})

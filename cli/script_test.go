@@ -148,6 +148,7 @@ func (s *server) setup(env *testscript.Env) error {
 	env.Setenv("HOME", home)
 	env.Setenv("CONFIG", config)
 	env.Setenv("ADMIN", s.admin.URL)
+	env.Setenv("VKEY", s.Store().Vkey())
 	return nil
 }
 
