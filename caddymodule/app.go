@@ -29,6 +29,10 @@ type App struct {
 	// be readable by certgate alone; who has both has everything. Default: /etc/certgate/secret.
 	SecretFile string `json:"secret_file,omitempty"`
 
+	// CheckpointFile is a file that signed checkpoints of the audit log are appended to. It must lie outside DataDir, on another disk or
+	// machine: a start refuses a store that is older than the newest checkpoint in it. Default: none.
+	CheckpointFile string `json:"checkpoint_file,omitempty"`
+
 	// PublicURL is where customers reach the site with `certgate_public`. Enrollment links and problem types are made from it; links
 	// sent before a change of it stay as they were. Required.
 	PublicURL string `json:"public_url,omitempty"`
@@ -180,6 +184,7 @@ func (a *App) open() (caddy.Destructor, error) {
 
 func (a *App) settings() authority.Settings {
 	s := authority.Settings{Behaviors: a.Behaviors, PublicURL: a.PublicURL, PKIURL: a.PKIURL, Zone: a.Zone, ClosedDays: a.Closed, Active: a.active}
+	s.CheckpointFile = a.CheckpointFile
 	if a.Contact != nil {
 		s.Contact = authority.Contact{Email: a.Contact.Email, Phone: a.Contact.Phone}
 	}

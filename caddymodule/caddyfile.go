@@ -33,6 +33,7 @@ func init() {
 //	certgate {
 //		data_dir    <path>
 //		secret_file <path>
+//		checkpoint_file <path>
 //		public_url  <url>
 //		pki_url     <url>
 //		contact     <email> [<phone>]
@@ -64,6 +65,8 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return oneArg(d, &a.DataDir)
 	case "secret_file":
 		return oneArg(d, &a.SecretFile)
+	case "checkpoint_file":
+		return oneArg(d, &a.CheckpointFile)
 	case "public_url":
 		return oneArg(d, &a.PublicURL)
 	case "pki_url":
@@ -79,7 +82,7 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 	case "{":
 		return d.Err("this option takes no block")
 	}
-	return d.Errf("unknown option %q; allowed are data_dir, secret_file, public_url, pki_url, contact, zone, closed and behavior", d.Val())
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, public_url, pki_url, contact, zone, closed and behavior", d.Val())
 }
 
 // oneArg reads an option that may be given once, with one argument.

@@ -61,6 +61,8 @@ func TestEveryMistakeInACaddyfileIsExplained(t *testing.T) {
 		{"data_dir with a block", inGlobal("data_dir a {\n\t\t\tx\n\t\t}"), []string{"block"}},
 		{"secret_file without a path", inGlobal("secret_file"), []string{"secret_file", "exactly one"}},
 		{"secret_file twice", inGlobal("secret_file a\n\t\tsecret_file a"), []string{"secret_file", "twice"}},
+		{"checkpoint_file without a path", inGlobal("checkpoint_file"), []string{"checkpoint_file", "exactly one"}},
+		{"checkpoint_file twice", inGlobal("checkpoint_file a\n\t\tcheckpoint_file b"), []string{"checkpoint_file", "twice"}},
 		{"public_url without one", inGlobal("public_url"), []string{"public_url", "exactly one"}},
 		{"pki_url twice", inGlobal("pki_url http://a\n\t\tpki_url http://a"), []string{"pki_url", "twice"}},
 		{"contact without an address", inGlobal("contact"), []string{"contact", "e-mail"}},

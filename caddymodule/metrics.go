@@ -39,6 +39,7 @@ var (
 	overdueDesc        = desc("issuance_overdue", "Approved cases whose credential is overdue.")
 	accountsDesc       = desc("accounts", "Accounts, by status.", "status")
 	eventsDesc         = desc("audit_events", "Events in the audit log.")
+	verifiedDesc       = desc("audit_verified", "1 if the last verification of the audit log, or the start, found nothing wrong.")
 	readyDesc          = desc("ready", "1 if requests can be decided.")
 	jobDesc            = desc("job_last_success_seconds", "Unix time at which a job last succeeded; 0 if never.", "job")
 )
@@ -46,7 +47,7 @@ var (
 // Describe implements prometheus.Collector.
 func (*collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
-		issuanceDueDesc, overdueDesc, accountsDesc, eventsDesc, readyDesc, jobDesc} {
+		issuanceDueDesc, overdueDesc, accountsDesc, eventsDesc, verifiedDesc, readyDesc, jobDesc} {
 		ch <- d
 	}
 }
@@ -74,11 +75,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(overdueDesc, float64(s.IssuanceOverdue))
 	gauge(inFlightDesc, float64(s.InFlight))
 	gauge(eventsDesc, float64(s.AuditEvents))
-	ready := 0.0
-	if s.Ready && c.app.config.Load() != nil {
-		ready = 1
-	}
-	gauge(readyDesc, ready)
+	gauge(verifiedDesc, flag(s.AuditVerified))
+	gauge(readyDesc, flag(s.Ready && c.app.config.Load() != nil))
 	for job, at := range s.JobLastSuccess {
 		seconds := 0.0
 		if !at.IsZero() {
@@ -86,6 +84,14 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(jobDesc, seconds, job)
 	}
+}
+
+// flag is 1 for yes.
+func flag(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // counts emits one metric for each value of a closed list.

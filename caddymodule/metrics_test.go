@@ -69,6 +69,7 @@ func TestAScrapeTellsWhatHappenedAndSurvivesReloads(t *testing.T) {
 			{"certgate_certifications", "in-force", 1},
 			{"certgate_accounts", "normal", 1},
 			{"certgate_ready", "", 1},
+			{"certgate_audit_verified", "", 1},
 		} {
 			if got := value(t, families[row.name], row.label); got != row.want {
 				t.Errorf("%s: %s{%s} is %v, want %v", when, row.name, row.label, got, row.want)

@@ -1,0 +1,52 @@
+package caddymodule_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/onerecord/certgate/caddymodule"
+	"github.com/onerecord/certgate/gate"
+)
+
+// withCheckpoints is the usual configuration, with a checkpoint file.
+func (w *world) withCheckpoints() string {
+	return strings.Replace(w.caddyfile(), "pki_url http://pki.test", "pki_url http://pki.test\n\t\tcheckpoint_file "+w.path("checkpoints"), 1)
+}
+
+// sealed waits until the checkpoint file ends with the newest checkpoint and that covers all events.
+func (w *world) sealed() {
+	w.t.Helper()
+	a := caddymodule.Running()
+	_, signed, err := a.Checkpoint()
+	must(w.t, err)
+	eventually(w.t, "a checkpoint of everything in the file", func() bool {
+		text, err := os.ReadFile(w.path("checkpoints"))
+		return err == nil && bytes.Contains(text, signed)
+	})
+}
+
+func TestCaddyDoesNotStartWithAnOlderStoreThanItsCheckpoint(t *testing.T) {
+	w := foundWorld(t)
+	w.mustLoad(w.withCheckpoints())
+	w.sealed()
+	must(t, caddy.Stop())
+	must(t, os.CopyFS(w.path("old"), os.DirFS(w.path("data"))))
+
+	w.mustLoad(w.withCheckpoints())
+	w.customer("acme", gate.Sandbox)
+	w.sealed()
+	must(t, caddy.Stop())
+	w.mustLoad(w.withCheckpoints()) // the newest one goes on
+	must(t, caddy.Stop())
+
+	must(t, os.RemoveAll(w.path("data")))
+	must(t, os.CopyFS(w.path("data"), os.DirFS(w.path("old"))))
+	err := w.load(w.withCheckpoints())
+	if err == nil || !strings.Contains(err.Error(), "older than its newest checkpoint") || !strings.Contains(err.Error(), w.path("checkpoints")) {
+		t.Errorf("an older copy: %v", err)
+	}
+}
