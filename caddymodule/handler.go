@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/onerecord/certgate/api"
 	"github.com/onerecord/certgate/authority"
@@ -103,8 +104,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		call.Guard(cancel, nil)
 	}
 	pass := r.WithContext(ctx)
-	h.prepare(pass, call)
-	h.describe(r, call)
+	id := call.ID()
+	h.prepare(pass, call, id)
+	describe(r, call, id)
 	return next.ServeHTTP(w, pass)
 }
 
@@ -215,15 +217,22 @@ func (h *Handler) answerPage(w http.ResponseWriter, r *http.Request, refusal api
 }
 
 // describe adds who called to Caddy's access log.
-func (h *Handler) describe(r *http.Request, call *authority.Call) {
-	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
-	if !ok {
-		return
+func describe(r *http.Request, call *authority.Call, id string) {
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Add(zap.Inline(&caller{id: id, device: string(call.Caller.Device.ID), behavior: call.Behavior.Name, purpose: string(call.Purpose)}))
 	}
-	extra.Add(zap.String("certgate_id", call.ID()))
-	extra.Add(zap.String("certgate_device", string(call.Caller.Device.ID)))
-	extra.Add(zap.String("certgate_behavior", call.Behavior.Name))
-	extra.Add(zap.String("certgate_purpose", string(call.Purpose)))
+}
+
+// caller is who called, as one field that becomes four: each further field costs every request several allocations.
+type caller struct{ id, device, behavior, purpose string }
+
+// MarshalLogObject implements zapcore.ObjectMarshaler.
+func (c *caller) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	enc.AddString("certgate_id", c.id)
+	enc.AddString("certgate_device", c.device)
+	enc.AddString("certgate_behavior", c.behavior)
+	enc.AddString("certgate_purpose", c.purpose)
+	return nil
 }
 
 // checkKeyHeader refuses header names that would break something else.

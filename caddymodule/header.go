@@ -32,7 +32,7 @@ func strippedHeaders(keyHeader string) map[string]bool {
 var strippedPrefixes = [...]string{"certgate-", "client-cert", "x-forwarded", "x-ssl-", "ssl-client-", "x-client-cert"}
 
 // prepare makes the request what the upstream may see: the path that was judged, nothing forged, and who calls.
-func (h *Handler) prepare(r *http.Request, call *authority.Call) {
+func (h *Handler) prepare(r *http.Request, call *authority.Call, id string) {
 	header := r.Header
 	h.strip(header)
 	keepConnection(header, call.Request.Upgrade != "")
@@ -40,7 +40,6 @@ func (h *Handler) prepare(r *http.Request, call *authority.Call) {
 	if call.Path != call.Request.Path {
 		setPath(r, call.Path)
 	}
-	id := call.ID()
 	// One array carries all values, so that this costs one allocation.
 	values := []string{string(call.Caller.Account.ID), string(call.Caller.Organization.ID), string(call.Caller.Device.ID),
 		call.Behavior.Name, string(call.Purpose), id}
