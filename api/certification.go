@@ -12,7 +12,8 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-// Certification is one case, with its state now and, while it is undecided, everything that keeps it from approval.
+// Certification is one case, with its state now and everything that keeps it from approval while it is undecided, or a change to it from
+// being certified.
 type Certification struct {
 	gate.Certification
 	State    string   `json:"state"`
@@ -69,9 +70,9 @@ var certifications = listing[*gate.Certification, *Certification]{
 }
 
 func (x *exchange) certificationView(r *gate.Certification) *Certification {
-	contract := x.dir.Contract(r.Contract)
+	contract := r.Term(x.dir.Contract, x.now)
 	v := &Certification{Certification: *r, State: r.State(contract, x.now).String(), Issuance: r.Issuance(x.now).String(), Missing: []string{}}
-	if r.Approved == nil && r.Rejected == nil && r.Withdrawn == nil {
+	if r.Approved == nil && r.Rejected == nil && r.Withdrawn == nil || r.RecertifyBy != nil && r.Revoked == nil {
 		v.Missing = append(v.Missing, r.Missing(contract, x.now)...)
 	}
 	return v
