@@ -10,6 +10,7 @@ const (
 	problemJSON = "application/problem+json"
 	fhirJSON    = "application/fhir+json"
 	htmlType    = "text/html"
+	eventStream = "text/event-stream"
 )
 
 // PrefersFHIR reports whether the values of the Accept header field ask for application/fhir+json rather than plain or problem JSON:

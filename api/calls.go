@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"net/url"
 	"strconv"
 
 	"github.com/onerecord/certgate/gate"
@@ -297,15 +296,19 @@ func (c *Client) CAs(ctx context.Context, q Query) (*Page[CA], error) {
 	return clientGet[Page[CA]](ctx, c, "/v1/ca"+q.encode(), nil)
 }
 
-// Explain says what would be decided about a call.
-func (c *Client) Explain(ctx context.Context, in Call) (*Explanation, error) {
-	q := make(url.Values)
-	for name, value := range map[string]string{"device": in.Device, "method": in.Method, "path": in.Path, "purpose": in.Purpose, "address": in.Address} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return clientGet[Explanation](ctx, c, "/v1/explain?"+q.Encode(), nil)
+// Decisions lists what was decided lately, the newest first.
+func (c *Client) Decisions(ctx context.Context, q DecisionQuery) (*Page[Decision], error) {
+	return clientGet[Page[Decision]](ctx, c, "/v1/decisions"+q.encode(), nil)
+}
+
+// Decision reads one that is still remembered.
+func (c *Client) Decision(ctx context.Context, id string, o ...Option) (*Decision, error) {
+	return clientGet[Decision](ctx, c, segments("v1", "decisions", id), o)
+}
+
+// Evaluate says what would be decided about a call.
+func (c *Client) Evaluate(ctx context.Context, in Call) (*Explanation, error) {
+	return clientPost[Explanation](ctx, c, outgoing{address: "/v1/decisions/evaluate"}, in)
 }
 
 // Redeem takes the credential that an enrollment link offers, from the public site. The token is what stands after # in the link; csr is

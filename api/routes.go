@@ -25,7 +25,7 @@ var (
 
 // routes is the whole admin API. openapi.json describes the same, and a test holds the two together.
 func routes() []route {
-	return slices.Concat(accountRoutes(), caseRoutes(), lifeRoutes(), credentialRoutes(), auditRoutes(), siteRoutes())
+	return slices.Concat(accountRoutes(), caseRoutes(), credentialRoutes(), auditRoutes(), siteRoutes())
 }
 
 func accountRoutes() []route {
@@ -72,25 +72,6 @@ func caseRoutes() []route {
 	}
 }
 
-// lifeRoutes are for the years after certification.
-func lifeRoutes() []route {
-	begins := writing{creates: true, compares: true}
-	return []route{
-		post("/v1/contracts/{contract}/renewal", write(begins, renewContract)),
-		post("/v1/contracts/{contract}/amendment", write(changes, amendContract)),
-		post("/v1/contracts/{contract}/extension", write(changes, proposeExtension)),
-		post("/v1/contracts/{contract}/extension/confirmation", write(changes, confirmExtension)),
-		post("/v1/accounts/{account}/closing", write(creates, closeAccount)),
-		post("/v1/certifications/{certification}/changes", write(changes, reportChange)),
-		post("/v1/certifications/{certification}/changes/{change}/judgment", write(changes, judgeChange)),
-		post("/v1/certifications/{certification}/profile", write(changes, updateProfile)),
-		post("/v1/certifications/{certification}/recertification/approval", write(changes, passRecertification)),
-		post("/v1/certifications/{certification}/devices", write(changes, joinDevice)),
-		get("/v1/forecast", forecast),
-		get("/v1/check", checkAll),
-	}
-}
-
 func credentialRoutes() []route {
 	return []route{
 		get("/v1/enrollments", enrollments.list),
@@ -122,7 +103,11 @@ func siteRoutes() []route {
 		post("/v1/hosts/{host}/lowering", write(writing{compares: true, show: (*exchange).showHost}, proposeLowering)),
 		post("/v1/hosts/{host}/lowering/confirmation", write(writing{compares: true, show: (*exchange).showHost}, confirmLowering)),
 		get("/v1/ca", cas.list),
-		get("/v1/explain", read(explainCall, "device", "method", "path", "purpose", "address")),
+
+		get("/v1/decisions", listDecisions),
+		get("/v1/decisions/{decision}", read(byPath("decision", (*exchange).showDecision))),
+		get("/v1/decisions/stream", streamDecisions),
+		post("/v1/decisions/evaluate", evaluate),
 	}
 }
 

@@ -90,6 +90,9 @@ func (k known) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if response.Header.Get("Content-Type") == "text/event-stream" {
+		return response, nil
+	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
@@ -168,6 +171,7 @@ var volatile = []struct {
 	{"HASH", regexp.MustCompile(`"[0-9a-f]{64}"`)},
 	{"SERIAL", regexp.MustCompile(`(?:"serial": )"[0-9a-f]{20,40}"`)},
 	{"HANDLE", regexp.MustCompile(`"handle": "[0-9A-Za-z]{10}"`)},
+	{"DECISION", regexp.MustCompile(`"req_[0-9a-z]{26}"`)},
 	{"PATH", regexp.MustCompile(`"/(ca|crl)/[0-9a-f]{16}[^"]*"`)},
 }
 

@@ -21,6 +21,8 @@ type Staff struct {
 	Actor func(*http.Request) (gate.Actor, error)
 	// OnError is told what went wrong on our side, with the id that the client was given; the answer does not say it. Nil: nobody is.
 	OnError func(r *http.Request, err error, id string)
+	// Ended ends the answers that have no end of their own when it is closed; the server would wait for them. Nil: they go on.
+	Ended <-chan struct{}
 
 	once sync.Once
 	mux  *http.ServeMux // set by once

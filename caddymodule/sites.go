@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -61,7 +62,11 @@ func (h *AdminHandler) Provision(ctx caddy.Context) error {
 	if err := h.provision(ctx); err != nil {
 		return err
 	}
-	h.api = &api.Staff{Authority: h.app.authority, Config: h.config, Actor: h.actor, OnError: h.failed}
+	ended := make(chan struct{})
+	h.api = &api.Staff{Authority: h.app.authority, Config: h.config, Actor: h.actor, OnError: h.failed, Ended: ended}
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		server.RegisterOnShutdown(sync.OnceFunc(func() { close(ended) })) // once for each protocol
+	}
 	return nil
 }
 

@@ -32,7 +32,7 @@ func AddTo(root *cobra.Command, h Hooks) {
 	root.AddCommand(
 		t.initCommand(), t.demoCommand(),
 		t.accountCommand(), t.organizationCommand(), t.deviceCommand(), t.contractCommand(), t.certificationCommand(),
-		t.credentialCommand(), t.enrollCommand(), t.remediationCommand(), t.explainCommand(),
+		t.credentialCommand(), t.enrollCommand(), t.remediationCommand(), t.explainCommand(), t.watchCommand(),
 		t.staffCommand(), t.whoamiCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(),
 		t.auditCommand(), t.noticeCommand(),
 	)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -29,6 +30,9 @@ import (
 //	code N ARGS...     runs certgate, which must end with exit code N
 //	unchanged          fails if anything has changed since the script began or since changed was last called
 //	changed            fails if nothing has
+//	customer SLUG      makes a customer with a production device that may call
+//	call SLUG METHOD PATH     calls with its credential
+//	calling SLUG METHOD PATH  calls again and again until the script ends
 func TestScripts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(scripts) == 0 {
@@ -42,6 +46,7 @@ func TestScripts(t *testing.T) {
 				Setup: s.setup,
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"link": s.link, "code": code, "unchanged": s.unchanged, "changed": s.changed,
+					"customer": s.customer, "call": s.call, "calling": s.calling,
 				},
 			})
 		})
@@ -54,6 +59,7 @@ type server struct {
 	admin, public *httptest.Server
 	badges        map[string]badge
 	events        int64
+	customers     map[string]*gatetest.Credential
 }
 
 // badge is a certificate with its key, as PEM.
@@ -62,7 +68,7 @@ type badge struct{ certificate, key []byte }
 func newServer(t *testing.T) *server {
 	t.Helper()
 	w := gatetest.New(t)
-	s := &server{World: w, badges: make(map[string]badge)}
+	s := &server{World: w, badges: make(map[string]badge), customers: make(map[string]*gatetest.Credential)}
 	opened := func() *authority.Authority { return w.Authority }
 	failed := func(_ *http.Request, err error, id string) { t.Errorf("%s: %v", id, err) }
 	s.admin = httptest.NewUnstartedServer(&api.Staff{Authority: opened, Config: func() *authority.Config { return w.Config }, Actor: s.actor, OnError: failed})
@@ -193,4 +199,32 @@ func (s *server) changed(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Fatalf("nothing has changed")
 	}
 	s.events = s.Store().EventCount()
+}
+
+func (s *server) customer(_ *testscript.TestScript, _ bool, args []string) {
+	s.customers[args[0]] = s.MustProduction(args[0])
+}
+
+func (s *server) call(_ *testscript.TestScript, _ bool, args []string) {
+	s.Check(s.customers[args[0]].Request(args[1], args[2]))
+}
+
+func (s *server) calling(ts *testscript.TestScript, _ bool, args []string) {
+	again, stop, stopped := time.NewTicker(10*time.Millisecond), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-again.C:
+				s.call(ts, false, args)
+			case <-stop:
+				return
+			}
+		}
+	}()
+	ts.Defer(func() {
+		again.Stop()
+		close(stop)
+		<-stopped
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -121,42 +120,4 @@ func (t *tool) caCommand() *cobra.Command {
 	return t.connected(t.group(&cobra.Command{Use: "ca", Short: "Certificate authorities: list"},
 		t.lister(lists{use: "list", short: "Lists issuing CAs", path: "/v1/ca", columns: []column{
 			{"NAME", "name"}, {"AUDIENCE", "audience"}, {"ROLE", "role"}, {"FROM", "not_before"}, {"UNTIL", "not_after"}, {"FINGERPRINT", "fingerprint"}}})))
-}
-
-// explainCommand says what would be decided about a call.
-func (t *tool) explainCommand() *cobra.Command {
-	var purpose, address string
-	c := &cobra.Command{
-		Use: "explain DEVICE METHOD PATH", Short: "Says what would be decided about a call, check by check", Args: arguments("DEVICE", "METHOD", "PATH"),
-		Long:    "Says what would be decided about a call of the device with its newest credential. Nothing is called and nothing is counted.",
-		Example: "  certgate explain acme/main/prod-1 GET /fhir/Patient/1 --address 203.0.113.7",
-	}
-	c.Flags().StringVar(&purpose, "purpose", "", "what the call says in Purpose-Of-Use")
-	c.Flags().StringVar(&address, "address", "", "from where it comes (default: from where the device may call)")
-	return t.connected(t.leaf(c, func(cmd *cobra.Command, args []string) error {
-		call := api.Call{Device: args[0], Method: args[1], Path: args[2], Purpose: purpose, Address: address}
-		if t.flags.json {
-			q := url.Values{"device": {call.Device}, "method": {call.Method}, "path": {call.Path}}
-			if purpose != "" {
-				q.Set("purpose", purpose)
-			}
-			if address != "" {
-				q.Set("address", address)
-			}
-			return t.show(cmd, "/v1/explain?"+q.Encode())
-		}
-		client, err := t.client()
-		if err != nil {
-			return err
-		}
-		found, err := client.Explain(cmd.Context(), call)
-		if err != nil {
-			return err
-		}
-		if err := printRecords(cmd.OutOrStdout(), []column{{"CHECK", "check"}, {"RESULT", "reason"}, {"", "title"}}, found.Checks); err != nil {
-			return err
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "\n%s\n", found.Reason)
-		return nil
-	}))
 }

@@ -1,0 +1,304 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/gate"
+)
+
+// inquiry is what explain and watch are asked.
+type inquiry struct {
+	since, reason, fingerprint, address string // of what was decided
+	purpose, at, contract               string // of a call that nobody made
+}
+
+// explainCommand answers "why": of what was decided, and of a call that nobody made.
+func (t *tool) explainCommand() *cobra.Command {
+	var in inquiry
+	c := &cobra.Command{
+		Use: "explain [ACCOUNT | DEVICE | DECISION | DEVICE METHOD PATH]", Short: "Says why calls were refused, or what would be decided about one",
+		Long: "With an account or device: what was decided lately, in groups. With neither: of everybody, strangers too. With a decision (the\n" +
+			"X-Request-Id that the customer quotes): that one. With a method and path: what each check would say of such a call of the device\n" +
+			"with its newest credential; nothing is called and nothing is counted.",
+		Example: "  certgate explain acme --since 1h\n  certgate explain req_06f2k8...\n  certgate explain --address 203.0.113.7\n" +
+			"  certgate explain acme/main/prod-1 GET /fhir/Patient/1 --at 2027-03-31T16:00:00Z",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 2 || len(args) > 3 {
+				return fmt.Errorf("there are %d arguments; give an account, a device or a decision, or DEVICE METHOD PATH", len(args))
+			}
+			return nil
+		},
+	}
+	f := c.Flags()
+	in.flags(c)
+	f.StringVar(&in.since, "since", "", "only what was decided so long ago at most, such as 1h, or since a time such as 2027-03-31T16:00:00Z")
+	f.StringVar(&in.purpose, "purpose", "", "of a call: what it says in Purpose-Of-Use")
+	f.StringVar(&in.at, "at", "", "of a call: when it is made, such as 2027-03-31T16:00:00Z (default: now); the records are those of now")
+	f.StringVar(&in.contract, "contract", "", "of a call: as if this contract (id) were the only one")
+	return t.connected(t.leaf(c, func(cmd *cobra.Command, args []string) error {
+		if err := in.check(len(args) == 3); err != nil {
+			return err
+		}
+		switch {
+		case len(args) == 3:
+			return t.evaluate(cmd, args, in)
+		case len(args) == 1 && strings.HasPrefix(args[0], gate.DecisionPrefix):
+			return t.show(cmd, pathTo("/v1/decisions/%s", args[0]))
+		}
+		return t.explainPast(cmd, args, in)
+	}))
+}
+
+func (in *inquiry) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&in.reason, "reason", "", "only with this reason: allowed, or a code such as key-required")
+	f.StringVar(&in.fingerprint, "fingerprint", "", "only with this client certificate (SHA-256 in hexadecimal)")
+	f.StringVar(&in.address, "address", "", "only from this address; of a call: from where it comes (default: from where the device may call)")
+}
+
+// check refuses flags that would be ignored.
+func (in *inquiry) check(call bool) error {
+	if call && in.since+in.reason+in.fingerprint != "" {
+		return usagef("--since, --reason and --fingerprint are about what was decided, not about a call that nobody made")
+	}
+	if !call && in.purpose+in.at+in.contract != "" {
+		return usagef("--purpose, --at and --contract are about a call: give DEVICE METHOD PATH")
+	}
+	return nil
+}
+
+// evaluate says what would be decided about a call.
+func (t *tool) evaluate(cmd *cobra.Command, args []string, in inquiry) error {
+	call := api.Call{Device: args[0], Method: args[1], Path: args[2], Purpose: in.purpose, Address: in.address, Contract: gate.ContractID(in.contract)}
+	if in.at != "" {
+		at, err := time.Parse(time.RFC3339, in.at)
+		if err != nil {
+			return usagef("--at %q must be a time such as 2027-03-31T16:00:00Z", gate.Clip(in.at, 60))
+		}
+		call.At = &at
+	}
+	client, err := t.client()
+	if err != nil {
+		return err
+	}
+	found, err := client.Evaluate(cmd.Context(), call)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if t.flags.json {
+		return printJSON(out, found)
+	}
+	if err := printRecords(out, []column{{"CHECK", "check"}, {"RESULT", "reason"}, {"", "title"}}, found.Checks); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%s\n", found.Reason)
+	return nil
+}
+
+// query reads what explain and watch are asked about.
+func (in *inquiry) query(args []string) (q api.DecisionQuery, err error) {
+	q = api.DecisionQuery{Reason: in.reason, Fingerprint: in.fingerprint, Address: in.address}
+	if len(args) > 0 {
+		switch strings.Count(args[0], "/") {
+		case 0:
+			q.Account = args[0]
+			if strings.HasPrefix(args[0], gate.DevicePrefix) {
+				q.Account, q.Device = "", args[0]
+			}
+		case 2:
+			q.Device = args[0]
+		default:
+			return q, usagef("%q must be an account such as acme or a device such as acme/main/prod-1", gate.Clip(args[0], 80))
+		}
+	}
+	q.Since, err = parseSince(in.since)
+	return q, err
+}
+
+// parseSince reads a duration back from now, or a time.
+func parseSince(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
+		return authority.Clock().Add(-ago), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, usagef("--since %q must be a duration such as 1h or a time such as 2027-03-31T16:00:00Z", gate.Clip(text, 60))
+	}
+	return at, nil
+}
+
+// explainPast groups what was decided by its reason.
+func (t *tool) explainPast(cmd *cobra.Command, args []string, in inquiry) error {
+	q, err := in.query(args)
+	if err != nil {
+		return err
+	}
+	if t.flags.json {
+		since := ""
+		if !q.Since.IsZero() {
+			since = q.Since.UTC().Format(time.RFC3339)
+		}
+		return t.list(cmd, listing{path: "/v1/decisions", query: url.Values{"account": {q.Account}, "device": {q.Device}, "reason": {q.Reason},
+			"fingerprint": {q.Fingerprint}, "address": {q.Address}, "since": {since}}})
+	}
+	c, err := t.client()
+	if err != nil {
+		return err
+	}
+	var groups []*group
+	for q.Limit = pageSize; ; {
+		page, err := c.Decisions(cmd.Context(), q)
+		if err != nil {
+			return err
+		}
+		for i := range page.Items {
+			groups = file(groups, &page.Items[i])
+		}
+		if q.After = page.Next; q.After == "" {
+			break
+		}
+	}
+	out := cmd.OutOrStdout()
+	if len(groups) == 0 {
+		fmt.Fprintln(out, "nothing is remembered of such calls; decisions are kept in memory, since certgate was started")
+	}
+	slices.SortStableFunc(groups, func(a, b *group) int { return b.count - a.count })
+	for i, g := range groups {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		if err := g.print(cmd.Context(), out, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// group is what was decided alike.
+type group struct {
+	last    *api.Decision
+	first   time.Time
+	count   int
+	devices []gate.DeviceID
+}
+
+// file puts a decision, each older than the one before, into its group.
+func file(groups []*group, d *api.Decision) []*group {
+	i := slices.IndexFunc(groups, func(g *group) bool { return g.last.Reason == d.Reason })
+	if i < 0 {
+		i, groups = len(groups), append(groups, &group{last: d})
+	}
+	g := groups[i]
+	g.first = d.At
+	g.count++
+	if d.Device != "" && !slices.Contains(g.devices, d.Device) {
+		g.devices = append(g.devices, d.Device)
+	}
+	return groups
+}
+
+// devicesNamed bounds how many devices of a group are named.
+const devicesNamed = 5
+
+func (g *group) print(ctx context.Context, out io.Writer, c *api.Client) error {
+	var names []string
+	for _, id := range g.devices[:min(devicesNamed, len(g.devices))] {
+		device, err := c.Device(ctx, string(id))
+		if err != nil {
+			return err
+		}
+		names = append(names, device.Path)
+	}
+	by := "strangers"
+	if len(names) > 0 {
+		by = strings.Join(names, ", ")
+	}
+	if more := len(g.devices) - len(names); more > 0 {
+		by += fmt.Sprintf(" and %d more", more)
+	}
+	const layout = "2006-01-02 15:04:05Z"
+	if g.last.Reason == gate.Allowed.String() {
+		fmt.Fprintf(out, "allowed\n  of the calls that were, %d are remembered, of %s; first %s, last %s\n", g.count, by,
+			g.first.UTC().Format(layout), g.last.At.UTC().Format(layout))
+		return nil
+	}
+	fmt.Fprintf(out, "%s: %s\n  %d times, by %s; first %s, last %s (%s)\n", g.last.Reason, g.last.Title, g.count, by,
+		g.first.UTC().Format(layout), g.last.At.UTC().Format(layout), g.last.ID)
+	reason, _ := gate.ParseReason(g.last.Reason)
+	r := remedies[reason]
+	fmt.Fprintf(out, "  who can fix it: %s\n", r.who)
+	if command := r.commandFor(names); command != "" {
+		fmt.Fprintf(out, "  look at: %s\n", command)
+	}
+	return nil
+}
+
+// remedy is who can fix what a refusal is about, and the command that shows what it is about. In it ACCOUNT and DEVICE stand for those of
+// the caller.
+type remedy struct{ who, command string }
+
+const (
+	theCustomer = "the customer, in the program that calls"
+	theirAdmin  = "the customer, where its system keeps its certificate and key"
+	keysOf      = "certgate credential list --device DEVICE"
+	contractsOf = "certgate contract list --account ACCOUNT"
+	casesOf     = "certgate certification list --account ACCOUNT"
+)
+
+// remedies has an entry for every reason to refuse.
+var remedies = map[gate.Reason]remedy{
+	gate.Unavailable:            {"OneRecord's operators", ""},
+	gate.CertificateRequired:    {theirAdmin, keysOf},
+	gate.CertificateUntrusted:   {theirAdmin, "certgate ca list"},
+	gate.CertificateExpired:     {"the customer takes a new one from a link that an issuer releases", keysOf},
+	gate.CertificateNotYetValid: {theirAdmin, keysOf},
+	gate.CertificateUnsuitable:  {theirAdmin, keysOf},
+	gate.CertificateUnknown:     {theirAdmin + ": is it that of this environment?", keysOf},
+	gate.CertificateRevoked:     {"the customer takes a new one from a link that an issuer releases", keysOf},
+	gate.InvalidRequest:         {theCustomer, ""},
+	gate.KeyRequired:            {theCustomer, ""},
+	gate.InvalidToken:           {theirAdmin + ": do key and certificate belong together?", keysOf},
+	gate.AccountSuspended:       {"an operator, who is not the one who suspended", "certgate remediation list --account ACCOUNT"},
+	gate.AccountTerminated:      {"nobody: it is for good", "certgate remediation list --account ACCOUNT"},
+	gate.ContractMissing:        {"OneRecord and the customer's business contact", contractsOf},
+	gate.ContractNotYetStarted:  {"nobody needs to: it starts by itself", contractsOf},
+	gate.ContractHasEnded:       {"OneRecord and the customer's business contact", contractsOf},
+	gate.CertificationMissing:   {"an interviewer opens a case, or an approver lets the device join one", casesOf},
+	gate.CertificationEnded:     {"an interviewer opens a case under the new contract", casesOf},
+	gate.CertificationNoLonger:  {"an interviewer opens a new case", casesOf},
+	gate.RecertificationOverdue: {"an interviewer and the customer: the interview is due", casesOf},
+	gate.BehaviorUnknown:        {theCustomer + ", or an operator who configures the behavior", "certgate behavior list"},
+	gate.BehaviorNotGranted:     {"whoever amends contract and certification, or " + theCustomer, contractsOf},
+	gate.PurposeRequired:        {theCustomer, contractsOf},
+	gate.PurposeNotGranted:      {"whoever amends contract and certification, or " + theCustomer, contractsOf},
+	gate.AddressNotAllowed:      {"the customer's network, or an operator who changes the device", "certgate device show DEVICE"},
+	gate.UpgradeNotAllowed:      {theCustomer, "certgate behavior list"},
+	gate.ClockUnusable:          {"OneRecord's operators", ""},
+	gate.StateUnconfirmed:       {"two admins, who confirm that the host may be served so", "certgate host list"},
+}
+
+// commandFor fills in the caller, if it is known.
+func (r remedy) commandFor(devices []string) string {
+	if len(devices) == 0 {
+		if strings.Contains(r.command, "DEVICE") || strings.Contains(r.command, "ACCOUNT") {
+			return ""
+		}
+		return r.command
+	}
+	account, _, _ := strings.Cut(devices[0], "/")
+	return strings.NewReplacer("DEVICE", devices[0], "ACCOUNT", account).Replace(r.command)
+}
