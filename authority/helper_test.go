@@ -11,6 +11,8 @@ func runHelper() bool {
 	switch os.Getenv("CERTGATE_TEST_HELPER") {
 	case "changes":
 		changeUntilKilled(&outside{})
+	case "mail":
+		mailUntilKilled(&outside{})
 	case "open":
 		openOnce()
 	default:
