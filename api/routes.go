@@ -25,7 +25,7 @@ var (
 
 // routes is the whole admin API. openapi.json describes the same, and a test holds the two together.
 func routes() []route {
-	return slices.Concat(accountRoutes(), caseRoutes(), credentialRoutes(), auditRoutes(), siteRoutes())
+	return slices.Concat(accountRoutes(), caseRoutes(), lifeRoutes(), credentialRoutes(), auditRoutes(), siteRoutes())
 }
 
 func accountRoutes() []route {
@@ -69,6 +69,25 @@ func caseRoutes() []route {
 		post("/v1/certifications/{certification}/recertification", write(changes, recertify)),
 		post("/v1/certifications/{certification}/revocation", write(changes, revokeCertification)),
 		post("/v1/certifications/{certification}/release", write(writing{creates: true, compares: true}, releaseCertified)),
+	}
+}
+
+// lifeRoutes are for the years after certification.
+func lifeRoutes() []route {
+	begins := writing{creates: true, compares: true}
+	return []route{
+		post("/v1/contracts/{contract}/renewal", write(begins, renewContract)),
+		post("/v1/contracts/{contract}/amendment", write(changes, amendContract)),
+		post("/v1/contracts/{contract}/extension", write(changes, proposeExtension)),
+		post("/v1/contracts/{contract}/extension/confirmation", write(changes, confirmExtension)),
+		post("/v1/accounts/{account}/closing", write(creates, closeAccount)),
+		post("/v1/certifications/{certification}/changes", write(changes, reportChange)),
+		post("/v1/certifications/{certification}/changes/{change}/judgment", write(changes, judgeChange)),
+		post("/v1/certifications/{certification}/profile", write(changes, updateProfile)),
+		post("/v1/certifications/{certification}/recertification/approval", write(changes, passRecertification)),
+		post("/v1/certifications/{certification}/devices", write(changes, joinDevice)),
+		get("/v1/forecast", forecast),
+		get("/v1/check", checkAll),
 	}
 }
 
