@@ -56,6 +56,16 @@ type App struct {
 	// granted is refused on a reload until staff have allowed it (`certgate behavior allow`).
 	Behaviors []gate.Behavior `json:"behaviors,omitempty"`
 
+	// SMTP is the mail server that sends notices to customers. Without it notices stay owed, and staff deliver them by hand.
+	SMTP *SMTP `json:"smtp,omitempty"`
+
+	// Webhooks get an event for each notice, without the secret links. Default: none.
+	Webhooks []*Webhook `json:"webhooks,omitempty"`
+
+	// Templates is a directory with the words of notices: KIND.txt and KIND.html stand in the place of the built-in text of that kind.
+	// Default: the built-in texts.
+	Templates string `json:"templates,omitempty"`
+
 	ctx      caddy.Context
 	log      *zap.Logger
 	key      string                           // of the pool: the cleaned path of DataDir
@@ -121,6 +131,9 @@ func (a *App) Validate() error {
 	if _, err := gate.Compile(a.Behaviors); err != nil {
 		return err
 	}
+	if err := a.checkSenders(); err != nil {
+		return err
+	}
 	s := a.settings()
 	return s.Check()
 }
@@ -130,7 +143,11 @@ func (a *App) Start() error {
 	if err := a.acquire(a.open); err != nil {
 		return err
 	}
-	config, err := a.opened.Load().Start(a.settings())
+	settings := a.settings()
+	if err := a.addSenders(&settings); err != nil {
+		return err
+	}
+	config, err := a.opened.Load().Start(settings)
 	if err != nil {
 		return err
 	}

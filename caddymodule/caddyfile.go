@@ -39,6 +39,9 @@ func init() {
 //		contact     <email> [<phone>]
 //		zone        <iana zone>
 //		closed      <day>...
+//		smtp        <host:port> { ... }
+//		webhook     <url> { ... }
+//		templates   <dir>
 //		behavior    <name> <method> <path> [cost <units>] [upgrade websocket]
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
@@ -77,12 +80,18 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return oneArg(d, &a.Zone)
 	case "closed":
 		return a.closed(d)
+	case "smtp":
+		return a.smtp(d)
+	case "webhook":
+		return a.webhook(d)
+	case "templates":
+		return oneArg(d, &a.Templates)
 	case "behavior":
 		return a.behavior(d)
 	case "{":
 		return d.Err("this option takes no block")
 	}
-	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, public_url, pki_url, contact, zone, closed and behavior", d.Val())
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, public_url, pki_url, contact, zone, closed, smtp, webhook, templates and behavior", d.Val())
 }
 
 // oneArg reads an option that may be given once, with one argument.

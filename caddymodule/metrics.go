@@ -38,6 +38,7 @@ var (
 	issuanceDueDesc    = desc("issuance_due_seconds", "Time until the most urgent release is due, negative if it is overdue; 0 if none is owed.")
 	overdueDesc        = desc("issuance_overdue", "Approved cases whose credential is overdue.")
 	accountsDesc       = desc("accounts", "Accounts, by status.", "status")
+	noticesDesc        = desc("notices", "Notices, by state; a person must look at those that failed.", "state")
 	eventsDesc         = desc("audit_events", "Events in the audit log.")
 	verifiedDesc       = desc("audit_verified", "1 if the last verification of the audit log, or the start, found nothing wrong.")
 	readyDesc          = desc("ready", "1 if requests can be decided.")
@@ -47,7 +48,7 @@ var (
 // Describe implements prometheus.Collector.
 func (*collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
-		issuanceDueDesc, overdueDesc, accountsDesc, eventsDesc, verifiedDesc, readyDesc, jobDesc} {
+		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, eventsDesc, verifiedDesc, readyDesc, jobDesc} {
 		ch <- d
 	}
 }
@@ -67,6 +68,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	counts(ch, credentialsDesc, prometheus.GaugeValue, s.Credentials)
 	counts(ch, certificationsDesc, prometheus.GaugeValue, s.Certifications)
 	counts(ch, accountsDesc, prometheus.GaugeValue, s.Accounts)
+	counts(ch, noticesDesc, prometheus.GaugeValue, s.Notices)
 	ch <- durations(&s)
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
