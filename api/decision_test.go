@@ -250,7 +250,7 @@ func TestAStreamTellsOfOneCustomerUntilItEnds(t *testing.T) {
 	site.Close()
 	s.admin.Close()
 	s.public.Close()
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections() //nolint:forcetypeassert // it is one
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
