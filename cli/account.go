@@ -12,12 +12,12 @@ import (
 )
 
 func (t *tool) accountCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "account", Short: "Customers: create, list, suspend, reinstate, terminate"},
+	return t.connected(t.group(&cobra.Command{Use: "account", Short: "Customers: create, list, suspend, reinstate, close, terminate"},
 		t.accountCreate(),
 		t.lister(lists{use: "list", short: "Lists accounts", path: "/v1/accounts", columns: []column{
 			{"ACCOUNT", "slug"}, {"NAME", "name"}, {"STATE", "state"}, {"ZONE", "zone"}, {"ID", "id"}}}),
 		t.shower("show ACCOUNT", "Shows an account", "/v1/accounts/%s"),
-		t.accountSuspend(),
+		t.accountSuspend(), t.accountClose(),
 		t.verb(verb{use: "reinstate ACCOUNT", short: "Lifts every suspension of an account itself", reason: true,
 			example: `  certgate account reinstate acme --why "key rotated, agreed with Ann Lee"`,
 			do: func(args []string, why string) (change, error) {

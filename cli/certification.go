@@ -14,9 +14,12 @@ func (t *tool) certificationCommand() *cobra.Command {
 		t.certificationRequest(),
 		t.lister(lists{use: "list", short: "Lists certifications", path: "/v1/certifications", byAccount: true, columns: []column{
 			{"ID", "id"}, {"STATE", "state"}, {"ACCOUNT", "account"}, {"DEVICES", "devices"}, {"BEHAVIORS", "profile.grant.behaviors"},
-			{"REQUESTED", "requested.at"}}}),
-		t.lister(lists{use: "owed", short: "Lists approved cases whose credential is owed, the most urgent first", path: "/v1/issuance", columns: []column{
-			{"DUE", "issuance_due"}, {"CLOCK", "issuance"}, {"ID", "id"}, {"ACCOUNT", "account"}, {"DEVICES", "devices"}}}),
+			{"REQUESTED", "requested.at"}, {"RECERTIFY BY", "recertify_by"}}}),
+		t.leaf(&cobra.Command{Use: "owed", Short: "Lists approved cases whose credential is owed, the most urgent first"}, func(cmd *cobra.Command, _ []string) error {
+			_, err := t.whole(cmd, "/v1/issuance", []column{
+				{"DUE", "issuance_due"}, {"CLOCK", "issuance"}, {"ID", "id"}, {"ACCOUNT", "account"}, {"DEVICES", "devices"}})
+			return err
+		}),
 		t.shower("show CASE", "Shows a certification, with what is missing", "/v1/certifications/%s"),
 		t.certificationSchedule(), t.certificationRecord(),
 		t.verb(verb{
@@ -30,7 +33,13 @@ func (t *tool) certificationCommand() *cobra.Command {
 		t.certificationApprove(),
 		t.caseEnd("reject", "rejection", "Decides a certification against the customer"),
 		t.caseEnd("withdraw", "withdrawal", "Ends an undecided certification at the customer's wish"),
-		t.certificationRecertify(),
+		t.certificationReport(), t.certificationJudge(), t.certificationRecertify(), t.certificationUpdate(),
+		t.verb(verb{
+			use: "approve-change CASE", short: "Certifies what has changed, after a further interview; nobody who interviewed may", reason: true, compares: true,
+			do: func(args []string, why string) (change, error) {
+				return step(pathTo("/v1/certifications/%s/recertification/approval", args[0]), api.Why{Why: why}), nil
+			}}),
+		t.certificationJoin(),
 		t.caseEnd("revoke", "revocation", "Ends an approved certification for cause, from the next request on"),
 		t.certificationRelease(),
 	))
@@ -56,6 +65,8 @@ func afterStep(o object) []string {
 			return []string{"missing for approval: " + missing}
 		}
 		return []string{"certgate certification approve " + id + "  (an approver who did not interview)"}
+	case gate.InForce.String(), gate.Lapsed.String():
+		return afterDemand(o)
 	case gate.Approved.String():
 		return []string{"certgate certification release " + id + " --device DEVICE  (an issuer who did not approve)"}
 	}

@@ -34,7 +34,7 @@ func AddTo(root *cobra.Command, h Hooks) {
 		t.accountCommand(), t.organizationCommand(), t.deviceCommand(), t.contractCommand(), t.certificationCommand(),
 		t.credentialCommand(), t.enrollCommand(), t.remediationCommand(), t.explainCommand(), t.watchCommand(),
 		t.staffCommand(), t.whoamiCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(),
-		t.auditCommand(), t.noticeCommand(),
+		t.forecastCommand(), t.checkCommand(), t.auditCommand(), t.noticeCommand(),
 	)
 }
 

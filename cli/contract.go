@@ -10,8 +10,8 @@ import (
 )
 
 func (t *tool) contractCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "contract", Short: "Terms under which customers may call: create, list, end"},
-		t.contractCreate(),
+	return t.connected(t.group(&cobra.Command{Use: "contract", Short: "Terms under which customers may call: create, list, renew, amend, extend, end"},
+		t.contractCreate(), t.contractRenew(), t.contractAmend(), t.contractExtend(), t.contractConfirmExtension(),
 		t.lister(lists{use: "list", short: "Lists contracts", path: "/v1/contracts", byAccount: true, columns: []column{
 			{"ID", "id"}, {"ACCOUNT", "account"}, {"FIRST", "first"}, {"LAST", "last"}, {"ZONE", "zone"}, {"STATE", "state"},
 			{"BEHAVIORS", "grant.behaviors"}, {"PURPOSES", "grant.purposes"}}}),
