@@ -29,7 +29,8 @@ type NamedStatus struct {
 	Until  *time.Time `json:"until,omitempty"`  // when it ends by itself
 }
 
-// ContractStatus is the contract that counts now.
+// ContractStatus is the contract that counts now. Its days are those to the end of the last term that follows without gap; none are left
+// of one that is not in force.
 type ContractStatus struct {
 	ID       gate.ContractID `json:"id"`
 	State    string          `json:"state"`
@@ -39,7 +40,8 @@ type ContractStatus struct {
 	DaysLeft int             `json:"days_left"`
 }
 
-// CertificationStatus is the certification that counts now. Its days end with the contract or, if it must be renewed before, then.
+// CertificationStatus is the certification that counts now. Its days end with the last term that it covers or, if a change must be
+// certified before, then.
 type CertificationStatus struct {
 	ID          gate.CertificationID `json:"id"`
 	State       string               `json:"state"`
@@ -93,30 +95,23 @@ func Status(call *authority.Call, now time.Time) any {
 	return s
 }
 
+// termStatus counts to the ends of the clocks: a renewed contract goes on with its next term.
 func termStatus(c *gate.Caller, now time.Time) (*ContractStatus, *CertificationStatus) {
-	var contract *ContractStatus
+	left := make(map[gate.ClockKind]int)
+	for _, clock := range gate.Clocks(c, now) {
+		left[clock.Kind] = daysLeft(clock.Ends, now)
+	}
 	found := c.Contract(now)
-	var ends time.Time
+	var contract *ContractStatus
 	if found != nil {
-		_, ends = found.Term()
-		if found.Ended != nil && found.Ended.At.Before(ends) {
-			ends = found.Ended.At
-		}
 		contract = &ContractStatus{ID: found.ID, State: found.State(now).String(), First: found.First, Last: found.Last, Zone: found.Zone,
-			DaysLeft: daysLeft(ends, now)}
+			DaysLeft: left[gate.ContractClock]}
 	}
 	certified, state := c.Certification(found, now)
 	if certified == nil {
 		return contract, nil
 	}
-	if by := certified.RecertifyBy; by != nil && by.Before(ends) {
-		ends = *by
-	}
-	certification := &CertificationStatus{ID: certified.ID, State: state.String(), RecertifyBy: certified.RecertifyBy}
-	if state == gate.InForce {
-		certification.DaysLeft = daysLeft(ends, now)
-	}
-	return contract, certification
+	return contract, &CertificationStatus{ID: certified.ID, State: state.String(), RecertifyBy: certified.RecertifyBy, DaysLeft: left[gate.CertificationClock]}
 }
 
 // namedStatus tells the reason and end of the strictest remediation in force; of several that are equal, the one that ends last.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 	"github.com/onerecord/certgate/gatetest"
 )
@@ -76,5 +77,27 @@ func TestDaysAheadAreNumbersOfDays(t *testing.T) {
 		if got := s.send(raw{method: "GET", path: path}); got.status != 200 {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
+	}
+}
+
+func TestADeviceIsToldOfTheDaysThatARenewalAdds(t *testing.T) {
+	s := open(t)
+	credential := s.MustProduction("acme")
+	left := func() (contract, certification int) {
+		call := check[*authority.Call](t)(s.Config.Identify(credential.Request("GET", "/.well-known/certgate/status")))
+		defer call.Done()
+		status, ok := api.Status(call, s.Now()).(api.OwnStatus)
+		if !ok || status.Contract == nil || status.Certification == nil {
+			t.Fatalf("%+v", status)
+		}
+		return status.Contract.DaysLeft, status.Certification.DaysLeft
+	}
+	if contract, certification := left(); contract != 364 || certification != 364 {
+		t.Errorf("%d and %d days", contract, certification)
+	}
+	id := string(s.Directory().Contracts(credential.Device.Account)[0].ID)
+	check[*api.Contract](t)(s.as("ben").RenewContract(ctx, id, api.NewRenewal{Last: "2029-02-27", Changed: new(true), Why: "Moved."}))
+	if contract, certification := left(); contract != 364+365 || certification != 364+30 {
+		t.Errorf("renewed: %d and %d days", contract, certification)
 	}
 }
