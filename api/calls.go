@@ -221,11 +221,6 @@ func (c *Client) LiftRemediation(ctx context.Context, id, why string, o ...Optio
 	return clientPost[Remediation](ctx, c, outgoing{address: segments("v1", "remediations", id, "lifting"), options: o}, Why{Why: why})
 }
 
-// Notices lists the notices to an account or to all.
-func (c *Client) Notices(ctx context.Context, q Query) (*Page[Notice], error) {
-	return clientGet[Page[Notice]](ctx, c, "/v1/notices"+q.encode(), nil)
-}
-
 // Events lists what changed, by number; of an account or everything.
 func (c *Client) Events(ctx context.Context, q Query) (*Page[gate.Event], error) {
 	return clientGet[Page[gate.Event]](ctx, c, "/v1/events"+q.encode(), nil)

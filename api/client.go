@@ -56,6 +56,7 @@ func KeepReplayed(into *bool) Option {
 type Query struct {
 	Account string // by id or slug
 	Device  string // by id or slug path
+	State   string // of notices
 	After   string // Page.Next of the page before
 	Limit   int    // 1 to 1000; 0: 100
 }
@@ -70,7 +71,7 @@ func (q Query) encode() string {
 
 func (q Query) values() url.Values {
 	v := make(url.Values)
-	for name, value := range map[string]string{"account": q.Account, "device": q.Device, "after": q.After} {
+	for name, value := range map[string]string{"account": q.Account, "device": q.Device, "state": q.State, "after": q.After} {
 		if value != "" {
 			v.Set(name, value)
 		}

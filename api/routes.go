@@ -103,6 +103,10 @@ func credentialRoutes() []route {
 		get("/v1/remediations/{remediation}", read(byPath("remediation", (*exchange).showRemediation))),
 		post("/v1/remediations/{remediation}/lifting", write(changes, liftRemediation)),
 		get("/v1/notices", notices.list),
+		get("/v1/notices/{notice}", read(byPath("notice", (*exchange).showNotice))),
+		post("/v1/notices/{notice}/replay", write(changes, replayNotice)),
+		post("/v1/notices/{notice}/telling", write(changes, tellNotice)),
+		get("/v1/templates/{kind}", read(byPath("kind", (*exchange).previewNotice))),
 	}
 }
 
@@ -135,7 +139,7 @@ func byPath(name string, show func(x *exchange, ref string) (*shown, error)) fun
 	return func(x *exchange) (*shown, error) { return show(x, x.r.PathValue(name)) }
 }
 
-// shows finds the object of an identifier by its prefix. Notices are missing: no change is about one.
+// shows finds the object of an identifier by its prefix.
 var shows = map[string]func(x *exchange, id string) (*shown, error){
 	gate.AccountPrefix:       (*exchange).showAccount,
 	gate.OrganizationPrefix:  (*exchange).showOrganization,
@@ -146,5 +150,6 @@ var shows = map[string]func(x *exchange, id string) (*shown, error){
 	gate.CertificatePrefix:   (*exchange).showCertificate,
 	gate.EnrollmentPrefix:    (*exchange).showEnrollment,
 	gate.RemediationPrefix:   (*exchange).showRemediation,
+	gate.NoticePrefix:        (*exchange).showNotice,
 	gate.StaffPrefix:         (*exchange).showPerson,
 }

@@ -13,10 +13,11 @@ type lists struct {
 	columns          []column
 	byAccount        bool // the API takes account=
 	byDevice         bool // and device=
+	byState          bool // and state=
 }
 
 func (t *tool) lister(l lists) *cobra.Command {
-	var account, device string
+	var account, device, state string
 	c := &cobra.Command{Use: l.use, Short: l.short}
 	if l.byAccount {
 		c.Flags().StringVar(&account, "account", "", "only those of this account (slug or id)")
@@ -24,8 +25,11 @@ func (t *tool) lister(l lists) *cobra.Command {
 	if l.byDevice {
 		c.Flags().StringVar(&device, "device", "", "only those of this device (slug path or id)")
 	}
+	if l.byState {
+		c.Flags().StringVar(&state, "state", "", "only those in this state")
+	}
 	return t.leaf(c, func(cmd *cobra.Command, _ []string) error {
-		return t.list(cmd, listing{path: l.path, query: url.Values{"account": {account}, "device": {device}}, columns: l.columns})
+		return t.list(cmd, listing{path: l.path, query: url.Values{"account": {account}, "device": {device}, "state": {state}}, columns: l.columns})
 	})
 }
 

@@ -54,9 +54,3 @@ func (t *tool) auditEvents() *cobra.Command {
 		return t.list(cmd, l)
 	})
 }
-
-func (t *tool) noticeCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "notice", Short: "What customers are told: list"},
-		t.lister(lists{use: "list", short: "Lists notices as they were rendered; never the links in them", path: "/v1/notices", byAccount: true, columns: []column{
-			{"ID", "id"}, {"KIND", "kind"}, {"AT", "created_at"}, {"SUBJECT", "subject"}, {"TO", "to.email"}, {"LINK WAITING", "has_link"}}})))
-}

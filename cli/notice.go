@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/onerecord/certgate/api"
+)
+
+func (t *tool) noticeCommand() *cobra.Command {
+	return t.connected(t.group(&cobra.Command{Use: "notice", Short: "What customers are told: list, show, replay, told, preview"},
+		t.lister(lists{use: "list", short: "Lists notices and what became of them; never the links in them", path: "/v1/notices",
+			byAccount: true, byState: true, columns: []column{
+				{"ID", "id"}, {"KIND", "kind"}, {"AT", "created_at"}, {"SUBJECT", "subject"}, {"TO", "to.email"}, {"STATE", "state"},
+				{"ATTEMPTS", "attempts"}, {"LINK WAITING", "has_link"}, {"PROBLEM", "problem"}}}),
+		t.shower("show ID", "Shows a notice, its words, and each delivery", "/v1/notices/%s"),
+		t.verb(verb{
+			use: "replay ID", short: "Sends a notice again that failed", compares: true,
+			long: "Sends a notice again that failed, from the beginning of the schedule, to everybody who has not accepted it.",
+			do: func(args []string, _ string) (change, error) {
+				return change{path: pathTo("/v1/notices/%s/replay", args[0]),
+					done: func(o object) string { return "notice " + o.text("id") + " is sent again" },
+					next: func(o object) []string { return []string{"certgate notice show " + o.text("id")} }}, nil
+			}}),
+		t.noticeTold(),
+		t.shower("preview KIND", "Shows a kind of notice with made-up data, and its template", "/v1/templates/%s"),
+	))
+}
+
+func (t *tool) noticeTold() *cobra.Command {
+	var in api.Telling
+	return t.verb(verb{
+		use: "told ID", short: "Notes that you delivered a notice by hand", compares: true,
+		long:    "Notes that you delivered a notice by hand. One with a link cannot be: nobody here sees it. Release the device again instead.",
+		example: "  certgate notice told not_... --who 'Ann Lee' --how '+1 555 0100'",
+		flags: func(c *cobra.Command) {
+			c.Flags().StringVar(&in.Who, "who", "", "who was told")
+			c.Flags().StringVar(&in.How, "how", "", "how: by telephone, at which number; in person")
+		},
+		needs: []string{"who", "how"},
+		do: func(args []string, _ string) (change, error) {
+			return change{path: pathTo("/v1/notices/%s/telling", args[0]), body: in,
+				done: func(o object) string { return "notice " + o.text("id") + " is " + o.text("state") }}, nil
+		},
+	})
+}
