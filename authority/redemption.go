@@ -10,6 +10,7 @@ import (
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
 	"github.com/onerecord/certgate/issuer"
+	"github.com/onerecord/certgate/notify"
 )
 
 // Credential is what a customer receives, once: it is not stored anywhere in this form.
@@ -145,10 +146,10 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 			return gate.Event{}, err
 		}
 	}
-	if err := a.roomFor(e.Device, repeat); err != nil {
+	if err := a.enrollCase(tx, e.Certification); err != nil {
 		return gate.Event{}, err
 	}
-	if err := a.enrollCase(tx, e.Certification); err != nil {
+	if err := a.tellTaken(tx, e, device); err != nil {
 		return gate.Event{}, err
 	}
 	next.Key, next.Certificate = m.keyRecord.ID, m.certificate.ID
@@ -158,6 +159,17 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 	out.Enrollment, out.Device, out.Certificate, out.Chain = &next, device, m.certificate, m.chain
 	return gate.Event{Verb: gate.EnrollmentWasRedeemed, Account: e.Account, Object: string(e.ID),
 		Detail: fmt.Sprintf("redemption %d, %s and %s", next.Redemptions, m.keyRecord.ID, m.certificate.ID)}, nil
+}
+
+// tellTaken tells everybody at the customer that the credential was taken: if it was somebody else, they are the ones who can know.
+func (a *Authority) tellTaken(tx *certstore.Tx, e *gate.Enrollment, d *gate.Device) error {
+	path, err := a.devicePath(d)
+	if err != nil {
+		return err
+	}
+	_, err = a.notify(tx, e.Account, gate.TakenNotice, notify.Data{Noun: "device", Name: path, Environment: d.Environment.String(),
+		Case: e.Certification, Verb: "taken", From: a.moment()})
+	return err
 }
 
 // keyUsed reports whether the key that the link gave last has been used.
@@ -178,28 +190,6 @@ func (a *Authority) publicKeyIsFree(e *gate.Enrollment, publicKey gate.Fingerpri
 		if c.PublicKey == publicKey && c.ID != e.Certificate {
 			return gate.FieldErrorf("csr", "this public key has been used before; make a new key pair for every credential")
 		}
-	}
-	return nil
-}
-
-// roomFor refuses a third live key or certificate of a device. A repeated redemption replaces its own.
-func (a *Authority) roomFor(device gate.DeviceID, repeat bool) error {
-	if repeat {
-		return nil
-	}
-	keys, certificates := 0, 0
-	for _, k := range a.dir.Keys(device) {
-		if k.State(a.now()).Live() {
-			keys++
-		}
-	}
-	for _, c := range a.dir.Certificates(device) {
-		if c.State(a.now()).Live() {
-			certificates++
-		}
-	}
-	if keys >= maxLive || certificates >= maxLive {
-		return gate.Errorf(gate.Conflict, "the device has %d live keys and %d live certificates, and may have %d of each; one must be revoked first", keys, certificates, maxLive)
 	}
 	return nil
 }

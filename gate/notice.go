@@ -42,6 +42,7 @@ const (
 	ExtensionNotice   NoticeKind = "extension"   // the last day of a contract was moved by a few days
 	RecertifiedNotice NoticeKind = "recertified" // a material change was certified
 	JoinedNotice      NoticeKind = "joined"      // a device joined a certification
+	TakenNotice       NoticeKind = "taken"       // a credential was taken with an enrollment link
 	ClosingNotice     NoticeKind = "closing"     // an account will be closed
 )
 
@@ -49,7 +50,7 @@ const (
 func NoticeKinds() []NoticeKind {
 	return []NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, ClosingNotice}
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice}
 }
 
 // Recipients are the contacts of an account for a kind of notice: the technical ones for what they must act on, all for the rest.

@@ -88,6 +88,8 @@ func sample(kind gate.NoticeKind) Data {
 		data.Why = "The new host was shown."
 	case gate.JoinedNotice:
 		data.Why = "The same engine at the second site."
+	case gate.TakenNotice:
+		data.Verb = "taken"
 	case gate.ClosingNotice:
 		data.Verb = "closing"
 		data.Why = "The clinic has merged with another."
