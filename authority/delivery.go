@@ -72,8 +72,9 @@ func (a *Authority) deliver(ctx context.Context, c *Config, e errand) error {
 		return err
 	}
 	if !attempt.Done {
-		a.log.Warn("a notice was not delivered", zap.String("notice", string(n.ID)), zap.String("channel", e.channel),
-			zap.String("problem", attempt.Problem), zap.Bool("given_up", attempt.Permanent || attempt.Last))
+		// The problem may name a person's address, which belongs into the record and not into a log.
+		a.log.Warn("a notice was not delivered; certgate notice show says why", zap.String("notice", string(n.ID)), zap.String("channel", e.channel),
+			zap.Bool("given_up", attempt.Permanent || attempt.Last))
 	}
 	return nil
 }
