@@ -256,6 +256,16 @@ func (c *Client) DisablePerson(ctx context.Context, person, why string, o ...Opt
 	return clientPost[Person](ctx, c, outgoing{address: segments("v1", "staff", person, "disablement"), options: o}, Why{Why: why})
 }
 
+// RevokePersonCertificate ends one certificate of a person, by fingerprint.
+func (c *Client) RevokePersonCertificate(ctx context.Context, person string, fp gate.Fingerprint, in Why) (*Person, error) {
+	return clientPost[Person](ctx, c, outgoing{address: segments("v1", "staff", person, "certificates", fp.String(), "revocation")}, in)
+}
+
+// CancelEnrollment ends a link before it is taken.
+func (c *Client) CancelEnrollment(ctx context.Context, id string, in Why, o ...Option) (*Enrollment, error) {
+	return clientPost[Enrollment](ctx, c, outgoing{address: segments("v1", "enrollments", id, "cancellation"), options: o}, in)
+}
+
 // Behaviors reads the behaviors of record.
 func (c *Client) Behaviors(ctx context.Context, o ...Option) (*Behaviors, error) {
 	return clientGet[Behaviors](ctx, c, segments("v1", "behaviors"), o)

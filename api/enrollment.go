@@ -65,3 +65,8 @@ func releaseDevice(x *exchange, by authority.By, _ *struct{}) (string, error) {
 	made, err := x.a.Release(by, device.ID, "")
 	return idOf(made, err)
 }
+
+func cancelEnrollment(x *exchange, by authority.By, in *Why) (string, error) {
+	ended, err := x.a.CancelEnrollment(by, gate.EnrollmentID(x.r.PathValue("enrollment")), in.Why)
+	return idOf(ended, err)
+}

@@ -157,3 +157,16 @@ func disablePerson(x *exchange, by authority.By, in *Why) (string, error) {
 	made, err := x.a.DisableStaff(by, id, in.Why)
 	return idOf(made, err)
 }
+
+func revokePersonCertificate(x *exchange, by authority.By, in *Why) (string, error) {
+	id, err := x.person()
+	if err != nil {
+		return "", err
+	}
+	var fp gate.Fingerprint
+	if err := fp.UnmarshalText([]byte(x.r.PathValue("fingerprint"))); err != nil {
+		return "", gate.InField("fingerprint", err)
+	}
+	made, err := x.a.RevokeStaffCertificate(by, id, fp, in.Why)
+	return idOf(made, err)
+}

@@ -95,6 +95,7 @@ func credentialRoutes() []route {
 	return []route{
 		get("/v1/enrollments", enrollments.list),
 		get("/v1/enrollments/{enrollment}", read(byPath("enrollment", (*exchange).showEnrollment))),
+		post("/v1/enrollments/{enrollment}/cancellation", write(changes, cancelEnrollment)),
 		get("/v1/credentials", credentials.list),
 		get("/v1/credentials/{credential}", read(byPath("credential", (*exchange).showCredential))),
 		post("/v1/credentials/{credential}/revocation", write(changes, revokeCredential)),
@@ -118,6 +119,7 @@ func siteRoutes() []route {
 		post("/v1/staff/{person}/proposals", write(changes, proposeChange)),
 		post("/v1/staff/{person}/confirmation", write(changes, confirmPerson)),
 		post("/v1/staff/{person}/disablement", write(changes, disablePerson)),
+		post("/v1/staff/{person}/certificates/{fingerprint}/revocation", write(changes, revokePersonCertificate)),
 
 		get("/v1/behaviors", read(func(x *exchange) (*shown, error) { return x.showBehaviors("") })),
 		post("/v1/behaviors/{behavior}/allowance", write(writing{show: (*exchange).showBehaviors}, allowBehavior)),

@@ -254,3 +254,33 @@ func earliest(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// CancelEnrollment ends a link at once, as when it went to the wrong address, and tells the customer.
+func (a *Authority) CancelEnrollment(by By, id gate.EnrollmentID, why string) (*gate.Enrollment, error) {
+	if err := by.May(gate.Stop); err != nil {
+		return nil, err
+	}
+	var out gate.Enrollment
+	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		e, err := load[gate.Enrollment](tx, by, string(id))
+		if err != nil {
+			return gate.Event{}, err
+		}
+		used, err := a.keyUsed(tx, e)
+		if err != nil {
+			return gate.Event{}, err
+		}
+		if out, err = e.Cancel(used, a.act(by, why)); err != nil {
+			return gate.Event{}, err
+		}
+		certstore.Put(tx, &out)
+		if err := blankLink(tx, e.Notice); err != nil {
+			return gate.Event{}, err
+		}
+		if _, err := a.notify(tx, out.Account, gate.CredentialNotice, notify.Data{Noun: "enrollment link", Name: string(id), Verb: "revoked", Why: why, From: a.moment()}); err != nil {
+			return gate.Event{}, err
+		}
+		return gate.Event{Verb: gate.EnrollmentWasCanceled, Account: out.Account, Object: string(id), Why: why}, nil
+	})
+	return &out, err
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/onerecord/certgate/certstore"
@@ -108,6 +109,17 @@ func (a *Authority) DisableStaff(by By, id gate.StaffID, why string) (*gate.Staf
 			return s, gate.Errorf(gate.Conflict, "%s is the last active admin; nobody could act afterwards", s.Name)
 		}
 		return s.Disable(a.act(by, why))
+	})
+}
+
+// RevokeStaffCertificate ends one certificate of a person at once; one admin is enough.
+func (a *Authority) RevokeStaffCertificate(by By, id gate.StaffID, fp gate.Fingerprint, why string) (*gate.Staff, error) {
+	return a.changeStaff(by, gate.Event{Verb: gate.StaffCertificateRevoked, Object: string(id), Why: why}, func(s gate.Staff) (gate.Staff, error) {
+		revoked, err := s.RevokeCertificate(fp, gate.Revocation{At: a.moment(), By: by.Staff, Why: why})
+		if err == nil && a.isLastAdmin(id) && !slices.ContainsFunc(revoked.Certificates, func(c gate.StaffCertificate) bool { return c.Revoked == nil }) {
+			return s, gate.Errorf(gate.Conflict, "%s is the last active admin and this is the last certificate; nobody could act afterwards", s.Name)
+		}
+		return revoked, err
 	})
 }
 

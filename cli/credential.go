@@ -16,6 +16,12 @@ func (t *tool) credentialCommand() *cobra.Command {
 		t.lister(lists{use: "enrollments", short: "Lists enrollment links by state; never the links", path: "/v1/enrollments", byDevice: true, columns: []column{
 			{"ID", "id"}, {"STATE", "state"}, {"DEVICE", "device"}, {"RELEASED", "released_at"}, {"EXPIRES", "expires_at"}, {"REDEEMED", "redemptions"},
 			{"ACKNOWLEDGED", "acknowledged"}, {"NOTICE", "notice"}}}),
+		t.verb(verb{
+			use: "cancel-link ENROLLMENT", short: "Ends an enrollment link before it is taken, as when it went to the wrong address", reason: true, compares: true,
+			do: func(args []string, why string) (change, error) {
+				return change{path: pathTo("/v1/enrollments/%s/cancellation", args[0]), body: api.Why{Why: why},
+					done: func(o object) string { return "enrollment " + o.text("id") + " is " + o.text("state") }}, nil
+			}}),
 		t.credentialRevoke(),
 	))
 }

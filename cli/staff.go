@@ -29,6 +29,14 @@ func (t *tool) staffCommand() *cobra.Command {
 			do: func(args []string, why string) (change, error) {
 				return change{path: pathTo("/v1/staff/%s/disablement", args[0]), body: api.Why{Why: why}, done: personState}, nil
 			}}),
+		t.verb(verb{
+			use: "revoke-certificate NAME FINGERPRINT", short: "Ends one certificate of a staff member at once, as when a laptop was lost", reason: true, compares: true,
+			do: func(args []string, why string) (change, error) {
+				return change{path: pathTo("/v1/staff/%s/certificates/%s/revocation", args...), body: api.Why{Why: why}, done: personState,
+					next: func(o object) []string {
+						return []string{"certgate staff propose " + o.text("name") + " --csr FILE  (for a new one)"}
+					}}, nil
+			}}),
 	))
 }
 

@@ -97,3 +97,15 @@ func (e Enrollment) Acknowledge(now time.Time) (Enrollment, error) {
 	}
 	return e, nil
 }
+
+// Cancel ends the link before it is redeemed for good, at once.
+func (e Enrollment) Cancel(keyUsed bool, act Act) (Enrollment, error) {
+	if s := e.State(keyUsed, act.At); s != EnrollmentOpen && s != EnrollmentRedeemed {
+		return e, Errorf(Conflict, "enrollment %s is %s; there is nothing to cancel", e.ID, s)
+	}
+	if err := CheckReason(act.Why); err != nil {
+		return e, err
+	}
+	e.Canceled = &act
+	return e, nil
+}

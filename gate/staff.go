@@ -213,3 +213,20 @@ func (s Staff) Disable(act Act) (Staff, error) {
 	s.Disabled, s.Proposal = &act, nil
 	return s, nil
 }
+
+// RevokeCertificate ends one certificate of a person at once, as when a laptop was lost. The person keeps the others.
+func (s Staff) RevokeCertificate(fp Fingerprint, r Revocation) (Staff, error) {
+	if err := CheckReason(r.Why); err != nil {
+		return s, err
+	}
+	i := slices.IndexFunc(s.Certificates, func(c StaffCertificate) bool { return c.Fingerprint == fp })
+	switch {
+	case i < 0:
+		return s, Errorf(NotFound, "%s has no certificate %s", s.Name, fp)
+	case s.Certificates[i].Revoked != nil:
+		return s, Errorf(Conflict, "certificate %s of %s is revoked already", fp, s.Name)
+	}
+	s.Certificates = slices.Clone(s.Certificates)
+	s.Certificates[i].Revoked = &r
+	return s, nil
+}
