@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -62,6 +63,7 @@ type Store struct {
 	db     *badger.DB // nil while closed
 	newest *newest    // nil in memory
 	lock   *os.File   // nil in memory, and where Badger locks for itself
+	stuck  chan error // an attempt to close Badger that was given up on; nil if there is none
 }
 
 const (
@@ -221,7 +223,11 @@ func (s *Store) attach() (err error) {
 func (s *Store) detach() error {
 	var errs []error
 	if s.db != nil {
-		errs = append(errs, s.db.Close())
+		if err := s.closeBadger(); errors.Is(err, errStuck) {
+			return err // the lock stays: whoever opened the directory now would meet a Badger that still writes
+		} else if err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if s.newest != nil {
 		errs = append(errs, s.newest.close())
@@ -231,6 +237,30 @@ func (s *Store) detach() error {
 	}
 	s.db, s.newest, s.lock = nil, nil, nil
 	return errors.Join(errs...)
+}
+
+// errStuck says that Badger does not close: it tries for ever to write what it holds in memory to a disk that does not take it.
+var errStuck = errors.New("the disk does not take what is left to write; free space or repair it, then restart certgate")
+
+// closeWait bounds how long a change waits for Badger to close. A healthy one takes milliseconds.
+const closeWait = 5 * time.Second
+
+// closeBadger closes Badger, or gives up waiting for it. Asked again, it waits for the same attempt.
+func (s *Store) closeBadger() error {
+	if s.stuck == nil {
+		done, db := make(chan error, 1), s.db
+		s.stuck = done
+		go func() { done <- db.Close() }()
+	}
+	timer := time.NewTimer(closeWait)
+	defer timer.Stop()
+	select {
+	case err := <-s.stuck:
+		s.stuck = nil
+		return err
+	case <-timer.C:
+		return errStuck
+	}
 }
 
 // Close waits for transactions that are running and closes the store. From its beginning on, everything else returns ErrClosed; the

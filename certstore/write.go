@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/onerecord/certgate/gate"
@@ -97,7 +98,9 @@ func (s *Store) reread() error {
 	if s.closing.Load() {
 		return ErrClosed
 	}
-	if err := s.detach(); err != nil {
+	if err := s.detach(); errors.Is(err, errStuck) {
+		return fmt.Errorf("%w: %w", errReread, err)
+	} else if err != nil {
 		s.options.Log.Errorf("certstore: close the store to reread it: %v", err)
 	}
 	if err := s.attach(); err != nil {
