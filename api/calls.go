@@ -138,6 +138,20 @@ func (c *Client) RecordInterview(ctx context.Context, id, interview string, in I
 	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications", id, "interviews", interview, "record"), options: o}, in)
 }
 
+// CancelInterview calls a planned interview off.
+//
+//nolint:revive // the path has two names in it
+func (c *Client) CancelInterview(ctx context.Context, id, interview string, in Why, o ...Option) (*Certification, error) {
+	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications", id, "interviews", interview, "cancellation"), options: o}, in)
+}
+
+// MissInterview notes that somebody did not come to a planned interview.
+//
+//nolint:revive // the path has two names in it
+func (c *Client) MissInterview(ctx context.Context, id, interview string, in Why, o ...Option) (*Certification, error) {
+	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications", id, "interviews", interview, "absence"), options: o}, in)
+}
+
 // CloseFinding notes how the n-th finding, from 0, was settled.
 //
 //nolint:revive // the path has two names in it

@@ -31,6 +31,8 @@ type NewCertification struct {
 // NewInterview plans an interview.
 type NewInterview struct {
 	At          time.Time `json:"at"`
+	Minutes     int       `json:"minutes,omitempty"`     // default 60
+	Link        string    `json:"link,omitempty"`        // of the meeting
 	Interviewer string    `json:"interviewer,omitempty"` // staff member by id or name; default whoever plans it
 }
 
@@ -116,12 +118,25 @@ func scheduleInterview(x *exchange, by authority.By, in *NewInterview) (string, 
 		}
 		interviewer = person.ID
 	}
-	made, err := x.a.ScheduleInterview(by, x.certification(), in.At, interviewer)
+	made, err := x.a.ScheduleInterview(by, x.certification(), gate.Plan{At: in.At, Minutes: in.Minutes, Link: in.Link, Interviewer: interviewer})
+	return idOf(made, err)
+}
+
+// interview is the interview that the address names.
+func (x *exchange) interview() gate.InterviewID { return gate.InterviewID(x.r.PathValue("interview")) }
+
+func cancelInterview(x *exchange, by authority.By, in *Why) (string, error) {
+	made, err := x.a.CancelInterview(by, x.certification(), x.interview(), in.Why)
+	return idOf(made, err)
+}
+
+func missInterview(x *exchange, by authority.By, in *Why) (string, error) {
+	made, err := x.a.MissInterview(by, x.certification(), x.interview(), in.Why)
 	return idOf(made, err)
 }
 
 func recordInterview(x *exchange, by authority.By, in *InterviewRecord) (string, error) {
-	made, err := x.a.HoldInterview(by, x.certification(), gate.InterviewID(x.r.PathValue("interview")),
+	made, err := x.a.HoldInterview(by, x.certification(), x.interview(),
 		gate.Transcript{Attendees: in.Attendees, Recording: in.Recording, DemoShown: in.DemoShown, Answers: in.Answers}, in.Findings)
 	return idOf(made, err)
 }

@@ -23,6 +23,7 @@ type Notice struct {
 	Subject    string          `json:"subject"`
 	Body       string          `json:"body"`
 	HTML       string          `json:"html,omitempty"`
+	Meeting    *gate.Meeting   `json:"meeting,omitempty"` // what goes with it for calendars
 	CreatedAt  time.Time       `json:"created_at"`
 	HasLink    bool            `json:"has_link"`           // a link is waiting to be delivered with it
 	TakenAt    *time.Time      `json:"taken_at,omitempty"` // the link was handed over
@@ -55,7 +56,7 @@ var notices = listing[*gate.Notice, *Notice]{
 
 func (x *exchange) noticeView(r *gate.Notice) *Notice {
 	n := &Notice{ID: r.ID, Kind: r.Kind, Account: r.Account, State: r.State(x.now).String(), To: r.To, Subject: r.Subject, Body: r.Body, HTML: r.HTML,
-		CreatedAt: r.CreatedAt, HasLink: r.SealedLink != nil, TakenAt: r.TakenAt, Deliveries: r.Deliveries, Told: r.Told}
+		Meeting: r.Meeting, CreatedAt: r.CreatedAt, HasLink: r.SealedLink != nil, TakenAt: r.TakenAt, Deliveries: r.Deliveries, Told: r.Told}
 	for _, d := range r.Deliveries {
 		n.Attempts += d.Attempts
 		if d.Problem != "" {

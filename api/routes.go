@@ -62,6 +62,8 @@ func caseRoutes() []route {
 		get("/v1/certifications/{certification}", read(byPath("certification", (*exchange).showCertification))),
 		post("/v1/certifications/{certification}/interviews", write(changes, scheduleInterview)),
 		post("/v1/certifications/{certification}/interviews/{interview}/record", write(changes, recordInterview)),
+		post("/v1/certifications/{certification}/interviews/{interview}/cancellation", write(changes, cancelInterview)),
+		post("/v1/certifications/{certification}/interviews/{interview}/absence", write(changes, missInterview)),
 		post("/v1/certifications/{certification}/findings/{finding}/closing", write(changes, closeFinding)),
 		post("/v1/certifications/{certification}/approval", write(changes, approve)),
 		post("/v1/certifications/{certification}/rejection", write(changes, reject)),

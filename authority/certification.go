@@ -51,6 +51,8 @@ type step struct {
 	why    string
 	do     func(c gate.Certification, contract *gate.Contract) (gate.Certification, error)
 	notice gate.NoticeKind // empty: the customer takes part and need not be told
+	// interview is the one that the notice is about, among those of c as it is afterwards; nil: about none.
+	interview func(c *gate.Certification) *gate.Interview
 }
 
 // advance runs one transition of a case.
@@ -73,7 +75,13 @@ func (a *Authority) advance(by By, id gate.CertificationID, s step) (*gate.Certi
 		}
 		certstore.Put(tx, &out)
 		if s.notice != "" {
-			if _, err := a.notify(tx, out.Account, s.notice, a.caseData(&out, s)); err != nil {
+			data := a.caseData(&out, s)
+			if s.interview != nil {
+				if err := a.invite(tx, &out, s.interview(&out), &data); err != nil {
+					return gate.Event{}, err
+				}
+			}
+			if _, err := a.notify(tx, out.Account, s.notice, data); err != nil {
 				return gate.Event{}, err
 			}
 		}
@@ -105,39 +113,6 @@ func resolvedContract(tx *certstore.Tx, id gate.ContractID) (*gate.Contract, err
 		return nil, err
 	}
 	return c, c.Resolve(time.LoadLocation)
-}
-
-// ScheduleInterview plans an interview; one that is planned already is moved.
-func (a *Authority) ScheduleInterview(by By, id gate.CertificationID, at time.Time, interviewer gate.StaffID) (*gate.Certification, error) {
-	if err := by.May(gate.HoldInterview); err != nil {
-		return nil, err
-	}
-	if interviewer == "" {
-		interviewer = by.Staff
-	}
-	person, err := a.dir.Staff(string(interviewer))
-	if err != nil {
-		return nil, gate.InField("interviewer", err)
-	}
-	if person.Actor().May(gate.HoldInterview) != nil {
-		return nil, gate.FieldErrorf("interviewer", "%s may not hold interviews", person.Name)
-	}
-	interview := gate.InterviewID(a.newID(gate.InterviewPrefix))
-	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.InterviewScheduled,
-		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
-			return c.Schedule(interview, at.UTC().Truncate(time.Second), person.ID, a.moment())
-		}})
-}
-
-// HoldInterview records an interview; findings are what must be closed before approval.
-//
-//nolint:revive // five things make up the record, and each has a name
-func (a *Authority) HoldInterview(by By, id gate.CertificationID, interview gate.InterviewID, t gate.Transcript, findings []string) (*gate.Certification, error) {
-	t.By, t.At = by.Staff, a.moment()
-	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.InterviewHeld,
-		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
-			return c.Hold(interview, t, findings)
-		}})
 }
 
 // CloseFinding notes how the n-th finding was settled.

@@ -48,10 +48,10 @@ func (o *office) scene() *scene {
 	}
 	var err error
 	s.requested = request()
-	s.scheduled, err = o.ScheduleInterview(o.ben, request().ID, o.clock.now().Add(time.Hour), "")
+	s.scheduled, err = o.ScheduleInterview(o.ben, request().ID, gate.Plan{At: o.clock.now().Add(time.Hour)})
 	must(o.t, err)
 	s.interviewed = o.interviewed(s.live.contract, s.fresh.ID)
-	s.found, err = o.ScheduleInterview(o.ben, request().ID, o.clock.now().Add(time.Hour), "")
+	s.found, err = o.ScheduleInterview(o.ben, request().ID, gate.Plan{At: o.clock.now().Add(time.Hour)})
 	must(o.t, err)
 	s.found, err = o.HoldInterview(o.ben, s.found.ID, s.found.Interviews[0].ID, transcript(), []string{"Where are backups kept?"})
 	must(o.t, err)
@@ -98,8 +98,17 @@ func operations() []operation {
 			_, err := o.RequestCertification(by, gate.Certification{Contract: s.live.contract.ID, Devices: []gate.DeviceID{s.fresh.ID}, Profile: gate.Profile{Grant: everything}})
 			return err
 		}},
-		{"ScheduleInterview", gate.HoldInterview, "ben", gate.InterviewScheduled, "", func(o *office, s *scene, by authority.By) error {
-			_, err := o.ScheduleInterview(by, s.requested.ID, o.clock.now().Add(time.Hour), "")
+		{"ScheduleInterview", gate.HoldInterview, "ben", gate.InterviewScheduled, gate.InterviewNotice, func(o *office, s *scene, by authority.By) error {
+			_, err := o.ScheduleInterview(by, s.requested.ID, gate.Plan{At: o.clock.now().Add(time.Hour)})
+			return err
+		}},
+		{"CancelInterview", gate.HoldInterview, "ben", gate.InterviewCanceled, gate.InterviewNotice, func(o *office, s *scene, by authority.By) error {
+			_, err := o.CancelInterview(by, s.scheduled.ID, s.scheduled.Interviews[0].ID, "test")
+			return err
+		}},
+		{"MissInterview", gate.HoldInterview, "ben", gate.InterviewMissed, gate.InterviewNotice, func(o *office, s *scene, by authority.By) error {
+			o.clock.advance(time.Hour)
+			_, err := o.MissInterview(by, s.scheduled.ID, s.scheduled.Interviews[0].ID, "test")
 			return err
 		}},
 		{"HoldInterview", gate.HoldInterview, "ben", gate.InterviewHeld, "", func(o *office, s *scene, by authority.By) error {
@@ -264,7 +273,7 @@ func TestAStaleETagChangesNothing(t *testing.T) {
 	read := certstore.ETag(s.interviewed)
 	by := o.cho
 	by.IfMatch = read
-	_, err := o.ScheduleInterview(o.ben, s.interviewed.ID, o.clock.now().Add(time.Hour), "")
+	_, err := o.ScheduleInterview(o.ben, s.interviewed.ID, gate.Plan{At: o.clock.now().Add(time.Hour)})
 	must(t, err)
 	_, err = o.Approve(by, s.interviewed.ID, "")
 	refused(t, "approving what has changed", err, gate.Stale)

@@ -130,6 +130,9 @@ func owedOver(n *gate.Notice, channels []string) []string {
 // letter is the notice as the channel takes it. Each attempt sends the same, but for those who have been settled.
 func letter(n *gate.Notice, channel string) notify.Message {
 	m := notify.Message{ID: n.ID, Time: n.CreatedAt, Subject: n.Subject, Text: n.Body, HTML: n.HTML, Event: []byte(n.Event)}
+	if n.Meeting != nil {
+		m.Calendar = &notify.Calendar{Method: n.Meeting.Method, Body: []byte(n.Meeting.Calendar)}
+	}
 	if n.ReplyTo != "" {
 		m.ReplyTo = notify.Mailbox{Email: n.ReplyTo}
 	}

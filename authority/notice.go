@@ -2,6 +2,7 @@ package authority
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,6 +21,9 @@ func (a *Authority) notify(tx *certstore.Tx, id gate.AccountID, kind gate.Notice
 	}
 	n := &gate.Notice{
 		ID: gate.NoticeID(a.newID(gate.NoticePrefix)), Kind: kind, Account: id, To: gate.Recipients(account, kind), CreatedAt: a.moment(),
+	}
+	if i := data.Invitation; i != nil {
+		n.To = withStaff(n.To, i.Attendees)
 	}
 	data.Account, data.AccountID = account.Name, account.ID
 	if data.Zone, err = time.LoadLocation(account.Zone); err != nil {
@@ -53,7 +57,34 @@ func (a *Authority) word(n *gate.Notice, data notify.Data) error {
 		words, err = a.templates.Render(n.Kind, data)
 	}
 	n.Subject, n.Body, n.HTML = words.Subject, words.Text, words.HTML
+	a.enclose(n, data.Invitation)
 	return err
+}
+
+// enclose puts the invitation into a notice. One that calendars would not take is left out: the text says the same. What was missed is
+// over, and calendars are not told.
+func (a *Authority) enclose(n *gate.Notice, i *notify.Invitation) {
+	if i == nil || !i.Canceled && i.Start.Before(n.CreatedAt) {
+		return
+	}
+	i.Description = n.Body
+	calendar, err := i.Calendar()
+	if err != nil {
+		a.log.Error("a notice has no invitation", zap.String("notice", string(n.ID)), zap.Error(err))
+		return
+	}
+	n.Meeting = &gate.Meeting{Method: calendar.Method, Calendar: string(calendar.Body)}
+}
+
+// withStaff adds to the customer's contacts who else is invited.
+func withStaff(to []gate.Contact, invited []notify.Mailbox) []gate.Contact {
+	to = slices.Clone(to)
+	for _, b := range invited {
+		if !slices.ContainsFunc(to, func(c gate.Contact) bool { return c.Email == b.Email }) {
+			to = append(to, gate.Contact{Role: gate.StaffContact, Name: b.Name, Email: b.Email})
+		}
+	}
+	return to
 }
 
 // Preview shows a kind of notice as it would be sent now, with made-up data, and the template behind it.

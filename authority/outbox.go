@@ -176,7 +176,7 @@ func (a *Authority) loadOutbox() error {
 
 // slim leaves out the texts, which are read again when they are sent.
 func slim(n *gate.Notice) *gate.Notice {
-	n.Body, n.HTML = "", ""
+	n.Body, n.HTML, n.Meeting = "", "", nil
 	return n
 }
 

@@ -26,7 +26,7 @@ func TestAReportedChangeIsJudgedCertifiedAndElseLapses(t *testing.T) {
 	if got := w.reason(); got != gate.RecertificationOverdue {
 		t.Errorf("when it is due: %s", got)
 	}
-	c, err = w.ScheduleInterview(w.Ben, id, w.Now().Add(time.Hour), "")
+	c, err = w.ScheduleInterview(w.Ben, id, gate.Plan{At: w.Now().Add(time.Hour)})
 	must(t, err)
 	w.Advance(time.Hour)
 	_, err = w.HoldInterview(w.Ben, id, c.Interviews[1].ID, gatetest.Transcript(), nil)

@@ -288,7 +288,7 @@ func (w *world) certify(contract *gate.Contract, devices ...gate.DeviceID) *gate
 	c, err := a.RequestCertification(w.ben, gate.Certification{Contract: contract.ID, Devices: devices,
 		Profile: gate.Profile{Grant: everything, Hosting: "own", KeyStorage: "vault", DailyVolume: 1000}})
 	must(w.t, err)
-	c, err = a.ScheduleInterview(w.ben, c.ID, time.Now().Add(time.Hour), "")
+	c, err = a.ScheduleInterview(w.ben, c.ID, gate.Plan{At: time.Now().Add(time.Hour)})
 	must(w.t, err)
 	c, err = a.HoldInterview(w.ben, c.ID, c.Interviews[0].ID, gate.Transcript{
 		Attendees: []gate.Attendee{{Name: "Ann", Consented: true}}, Recording: gate.Recording{Reference: "rec"}, DemoShown: true,

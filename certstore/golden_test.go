@@ -27,6 +27,7 @@ func golden() map[gate.RecordKind]gate.Record {
 	revoked := &gate.Revocation{At: later, By: "stf_eve", Reason: gate.KeyCompromise, Why: "seen in a public repository"}
 	grant := gate.Grant{Behaviors: []string{"fhir-query"}, Purposes: []gate.Purpose{gate.Treatment, gate.Payment}}
 	profile := gate.Profile{Grant: grant, Hosting: "own", KeyStorage: "HSM", DailyVolume: 1000}
+	plan := gate.Plan{At: dawn, Minutes: 90, Link: "https://meet.example.com/7", Interviewer: "stf_ben"}
 	terms := gate.Terms{Grant: grant, Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}}
 	badge := gate.StaffCertificate{Fingerprint: fixedPrint(1), Issuer: fixedPrint(2), DER: []byte{1, 2}, NotBefore: dawn, NotAfter: later, Revoked: revoked}
 	contact := gate.Contact{Role: gate.TechnicalContact, Name: "Ops <&>", Email: "ops@example.com", Phone: "+1 555 0100"}
@@ -48,7 +49,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.Certification{
 			ID: "cas_1", Account: "acc_1", Contract: "con_1", Devices: []gate.DeviceID{"dev_1"},
 			Profile: profile, Requested: act,
-			Interviews: []gate.Interview{{ID: "int_1", At: dawn, Interviewer: "stf_ben", Canceled: true, Held: &gate.Transcript{
+			Interviews: []gate.Interview{{ID: "int_1", Plan: plan, Follows: "int_0", Moved: []gate.Moving{{Was: plan, Act: act}}, Canceled: true, Missed: true, Ended: &act, Held: &gate.Transcript{
 				By: "stf_ben", At: dawn, Attendees: []gate.Attendee{{Name: "Dana", Consented: true}},
 				Recording: gate.Recording{Reference: "rec-1", SHA256: fixedPrint(3).String()}, DemoShown: true,
 				Answers: []gate.Answer{{Question: "Where is the key?", Text: "in an HSM", NotApplicable: "no"}},
@@ -79,7 +80,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.Notice{
 			ID: "not_1", Kind: gate.EnrollmentNotice, Account: "acc_1", To: []gate.Contact{contact}, Subject: "Your link", Body: "See {link}",
 			HTML: "<p>See {link}</p>", ReplyTo: "certification@example.com", Event: `{"specversion":"1.0"}`,
-			CreatedAt: dawn, SealedLink: []byte{5}, TakenAt: &later,
+			Meeting: &gate.Meeting{Method: "REQUEST", Calendar: "BEGIN:VCALENDAR"}, CreatedAt: dawn, SealedLink: []byte{5}, TakenAt: &later,
 			Deliveries: []gate.Delivery{{
 				Channel: gate.MailChannel, Attempts: 3, Failures: 2, Problem: "550 unknown", LastAt: &later, NextAt: &later,
 				Accepted: []gate.Receipt{{Address: "ann@example.com", At: later, Answer: "250 ok"}},

@@ -21,7 +21,8 @@ func (t *tool) certificationCommand() *cobra.Command {
 			return err
 		}),
 		t.shower("show CASE", "Shows a certification, with what is missing", "/v1/certifications/%s"),
-		t.certificationSchedule(), t.certificationRecord(),
+		t.certificationSchedule(), t.interviewEnd("cancel-interview", "cancellation", "Calls the planned interview off, and takes it out of the calendars"),
+		t.interviewEnd("miss-interview", "absence", "Notes that somebody did not come to the planned interview"), t.certificationRecord(),
 		t.verb(verb{
 			use: "close-finding CASE NUMBER", short: "Notes how a finding was settled; findings are numbered from 0", reason: true, compares: true,
 			do: func(args []string, why string) (change, error) {
@@ -77,11 +78,13 @@ func (t *tool) certificationSchedule() *cobra.Command {
 	var at string
 	var in api.NewInterview
 	return t.verb(verb{
-		use: "schedule CASE", short: "Plans an interview; one that is planned already is moved", compares: true,
-		example: "  certgate certification schedule cas_... --at 2027-01-12T15:00:00-05:00 --interviewer ben",
+		use: "schedule CASE", short: "Plans an interview and sends the invitation; one that is planned already is moved", compares: true,
+		example: "  certgate certification schedule cas_... --at 2027-01-12T15:00:00-05:00 --interviewer ben --link https://meet.example.com/abc",
 		flags: func(c *cobra.Command) {
 			c.Flags().StringVar(&at, "at", "", "when, such as 2027-01-12T15:00:00-05:00")
 			c.Flags().StringVar(&in.Interviewer, "interviewer", "", "staff member who holds it (default: you)")
+			c.Flags().StringVar(&in.Link, "link", "", "of the meeting, such as https://meet.example.com/abc")
+			c.Flags().IntVar(&in.Minutes, "minutes", 0, "how long it lasts (default 60)")
 		},
 		needs: []string{"at"},
 		do: func(args []string, _ string) (change, error) {

@@ -123,7 +123,24 @@ func (t *tool) certificationRecord() *cobra.Command {
 	})
 }
 
-// plannedInterview finds the interview of a case that was neither held nor canceled.
+// interviewEnd is a command that ends the planned interview of a case for a reason.
+func (t *tool) interviewEnd(use, resource, short string) *cobra.Command {
+	var why, interview string
+	c := t.compares(&cobra.Command{Use: use + " CASE", Short: short, Args: arguments("CASE")})
+	c.Flags().StringVar(&why, "why", "", "the reason: it is kept for good, and the customer is told")
+	c.Flags().StringVar(&interview, "interview", "", "which interview (default: the one that is planned)")
+	return require(t.leaf(c, func(cmd *cobra.Command, args []string) error {
+		if interview == "" {
+			var err error
+			if interview, err = t.plannedInterview(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+		}
+		return t.send(cmd, step(pathTo("/v1/certifications/%s/interviews/%s/"+resource, args[0], interview), api.Why{Why: why}))
+	}), "why")
+}
+
+// plannedInterview finds the interview of a case that is still to be held.
 func (t *tool) plannedInterview(ctx context.Context, id string) (string, error) {
 	c, err := t.client()
 	if err != nil {
@@ -133,10 +150,8 @@ func (t *tool) plannedInterview(ctx context.Context, id string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	for _, v := range found.Interviews {
-		if v.Held == nil && !v.Canceled {
-			return string(v.ID), nil
-		}
+	if v := found.Planned(); v != nil {
+		return string(v.ID), nil
 	}
 	return "", gate.Errorf(gate.Conflict, "no interview is planned in this case; see certgate certification schedule")
 }

@@ -40,6 +40,9 @@ const (
 	BusinessContact  ContactRole = "business"
 )
 
+// StaffContact is the role of a staff member among the recipients of a notice; accounts have none.
+const StaffContact ContactRole = "staff"
+
 // Organization is a subdivision of an account. Each account has at least one, equal to itself.
 type Organization struct {
 	ID        OrganizationID `json:"id"`

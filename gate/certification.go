@@ -114,7 +114,7 @@ func (c *Certification) openState() CertificationState {
 	held, planned := false, false
 	for i := range c.Interviews {
 		held = held || c.Interviews[i].Held != nil
-		planned = planned || c.Interviews[i].Held == nil && !c.Interviews[i].Canceled
+		planned = planned || c.Interviews[i].Planned()
 	}
 	switch {
 	case planned && held:
@@ -225,7 +225,7 @@ func (c *Certification) Interviewed(by StaffID) bool {
 		return true
 	}
 	return slices.ContainsFunc(c.Interviews, func(v Interview) bool {
-		return !v.Canceled && v.Interviewer == by || v.Held != nil && v.Held.By == by
+		return !v.Canceled && !v.Missed && v.Interviewer == by || v.Held != nil && v.Held.By == by
 	})
 }
 

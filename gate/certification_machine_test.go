@@ -46,6 +46,7 @@ func copyOf(c *gate.Certification) *gate.Certification {
 	out.Devices = append([]gate.DeviceID(nil), c.Devices...)
 	out.Interviews = append([]gate.Interview(nil), c.Interviews...)
 	for i, v := range out.Interviews {
+		out.Interviews[i].Moved, out.Interviews[i].Ended = append([]gate.Moving(nil), v.Moved...), copied(v.Ended)
 		if v.Held != nil {
 			held := *v.Held
 			held.Attendees = append([]gate.Attendee(nil), held.Attendees...)
@@ -95,10 +96,19 @@ func (m *caseMachine) actions() map[string]func(*rapid.T) {
 			m.n++
 			id := gate.InterviewID("int_" + string(rune('0'+m.n%10)))
 			at := m.now.Add(time.Duration(rapid.IntRange(-1, 48).Draw(rt, "hours")) * time.Hour)
-			m.step(rt, "schedule", func(c gate.Certification) (gate.Certification, error) { return c.Schedule(id, at, m.act(rt).By, m.now) })
+			p := gate.Plan{At: at, Interviewer: m.act(rt).By}
+			m.step(rt, "schedule", func(c gate.Certification) (gate.Certification, error) { return c.Schedule(id, p, m.act(rt)) })
+		},
+		"cancel": func(rt *rapid.T) {
+			id := m.interview(rt)
+			m.step(rt, "cancel", func(c gate.Certification) (gate.Certification, error) { return c.CancelInterview(id, m.act(rt)) })
+		},
+		"miss": func(rt *rapid.T) {
+			id := m.interview(rt)
+			m.step(rt, "miss", func(c gate.Certification) (gate.Certification, error) { return c.MissInterview(id, m.act(rt)) })
 		},
 		"hold": func(rt *rapid.T) {
-			id := gate.InterviewID("int_" + string(rune('0'+rapid.IntRange(max(0, m.n-1), m.n).Draw(rt, "interview")%10)))
+			id := m.interview(rt)
 			record := transcript(m.act(rt).By)
 			record.At = m.now
 			record.DemoShown = rapid.Bool().Draw(rt, "demo")
@@ -167,6 +177,18 @@ func (m *caseMachine) actions() map[string]func(*rapid.T) {
 			m.step(rt, "revoke", func(c gate.Certification) (gate.Certification, error) { return c.Revoke(m.act(rt)) })
 		},
 	}
+}
+
+// interview is one of the case's, or none.
+func (m *caseMachine) interview(rt *rapid.T) gate.InterviewID {
+	ids := []gate.InterviewID{"int_none"}
+	if planned := m.c.Planned(); planned != nil {
+		ids = append(ids, planned.ID, planned.ID, planned.ID)
+	}
+	for _, v := range m.c.Interviews {
+		ids = append(ids, v.ID)
+	}
+	return rapid.SampledFrom(ids).Draw(rt, "interview")
 }
 
 // dueNoLater holds for every demand: only the recertification itself ends an earlier one.
@@ -240,7 +262,7 @@ func (m *caseMachine) check(rt *rapid.T) {
 	}
 	planned := 0
 	for _, v := range c.Interviews {
-		if v.Held == nil && !v.Canceled {
+		if v.Planned() {
 			planned++
 		}
 	}

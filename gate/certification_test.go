@@ -36,11 +36,13 @@ func transcript(by gate.StaffID) gate.Transcript {
 	}
 }
 
+func plan(at time.Time) gate.Plan { return gate.Plan{At: at, Interviewer: "stf_ben"} }
+
 // interviewed is a case that lacks only its approval.
 func interviewed() gate.Certification {
 	return gate.Certification{
 		ID: "cas_1", Account: "acc_1", Contract: "con_1", Devices: []gate.DeviceID{"dev_1"},
-		Interviews: []gate.Interview{{ID: "int_1", At: noon, Interviewer: "stf_ben", Held: new(transcript("stf_ben"))}},
+		Interviews: []gate.Interview{{ID: "int_1", Plan: plan(noon), Held: new(transcript("stf_ben"))}},
 	}
 }
 
@@ -63,10 +65,10 @@ func TestACaseGoesItsWay(t *testing.T) {
 	}
 	soon := noon.Add(time.Hour)
 	step(gate.Requested)(c, nil)
-	step(gate.Scheduled)(c.Schedule("int_1", soon, "stf_ben", noon))
-	step(gate.Scheduled)(c.Schedule("int_2", soon.Add(time.Hour), "stf_ben", noon)) // moved
-	step(gate.IssuesFound)(c.Hold("int_2", transcript("stf_ben"), []string{"keys are mailed"}))
-	step(gate.FollowUpScheduled)(c.Schedule("int_3", soon, "stf_ben", noon))
+	step(gate.Scheduled)(c.Schedule("int_1", plan(soon), by("stf_ben", "")))
+	step(gate.Scheduled)(c.Schedule("int_2", plan(soon.Add(time.Hour)), by("stf_ben", ""))) // moved
+	step(gate.IssuesFound)(c.Hold("int_1", transcript("stf_ben"), []string{"keys are mailed"}))
+	step(gate.FollowUpScheduled)(c.Schedule("int_3", plan(soon), by("stf_ben", "")))
 	step(gate.IssuesFound)(c.Hold("int_3", transcript("stf_ben"), nil))
 	step(gate.Interviewed)(c.CloseFinding(0, by("stf_ben", "they are not any more")))
 	step(gate.Approved)(c.Approve(contract, by("stf_cho", "")))
@@ -154,7 +156,7 @@ func TestMissingNamesEachThing(t *testing.T) {
 func follow(c *gate.Certification) *gate.Transcript {
 	record := transcript("stf_ben")
 	record.DemoShown, record.Answers = false, nil
-	c.Interviews = append(c.Interviews, gate.Interview{ID: "int_2", Interviewer: "stf_ben", Held: &record})
+	c.Interviews = append(c.Interviews, gate.Interview{ID: "int_2", Plan: plan(noon), Held: &record})
 	return &record
 }
 
@@ -169,7 +171,7 @@ func TestTransitionsOfACaseAreRefused(t *testing.T) {
 		edit(&r)
 		return r
 	}
-	scheduled := gate.Certification{ID: "cas_1", Interviews: []gate.Interview{{ID: "int_1", At: noon, Interviewer: "stf_ben"}}}
+	scheduled := gate.Certification{ID: "cas_1", Interviews: []gate.Interview{{ID: "int_1", Plan: plan(noon)}}}
 	hold := func(r gate.Transcript, findings ...string) error {
 		_, err := scheduled.Hold("int_1", r, findings)
 		return err
@@ -183,7 +185,7 @@ func TestTransitionsOfACaseAreRefused(t *testing.T) {
 		kind gate.Kind
 		want string
 	}{
-		{"scheduled in the past", only(scheduled.Schedule("int_2", noon, "stf_ben", noon)), gate.Invalid, "at: 2027-03-10T12:00:00Z has passed"},
+		{"scheduled in the past", only(scheduled.Schedule("int_2", plan(noon), by("stf_ben", ""))), gate.Invalid, "at: 2027-03-10T12:00:00Z has passed"},
 		{"an interview of another case held", only(scheduled.Hold("int_9", transcript("stf_ben"), nil)), gate.NotFound, "no interview int_9"},
 		{"a canceled interview held", only((&gate.Certification{Interviews: []gate.Interview{{ID: "int_1", Canceled: true}}}).Hold("int_1", transcript("x"), nil)), gate.Conflict, "int_1"},
 		{"an interview held twice", only(interviewed().Hold("int_1", transcript("stf_ben"), nil)), gate.Conflict, "int_1"},
@@ -233,7 +235,7 @@ func TestADecidedCaseIsClosed(t *testing.T) {
 		c.Findings = []gate.Finding{{Text: "open"}}
 		edit(&c)
 		for name, err := range map[string]error{
-			"schedule": only(c.Schedule("int_2", noon.Add(time.Hour), "stf_ben", noon)),
+			"schedule": only(c.Schedule("int_2", plan(noon.Add(time.Hour)), by("stf_ben", ""))),
 			"hold":     only(c.Hold("int_1", transcript("stf_ben"), nil)),
 			"close":    only(c.CloseFinding(0, by("stf_ben", "done"))),
 			"approve":  only(c.Approve(signed(t), by("stf_dan", ""))),

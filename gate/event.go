@@ -46,6 +46,8 @@ const (
 	ContractExtended        Verb = "contract.extended"
 	CertificationRequested  Verb = "certification.requested"
 	InterviewScheduled      Verb = "interview.scheduled"
+	InterviewCanceled       Verb = "interview.canceled"
+	InterviewMissed         Verb = "interview.missed"
 	InterviewHeld           Verb = "interview.held"
 	FindingClosed           Verb = "finding.closed"
 	CertificationApproved   Verb = "certification.approved"

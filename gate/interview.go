@@ -2,18 +2,82 @@ package gate
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
 )
 
-// Interview is one recorded call with demo and questions.
+// Interview is one recorded call with demo and questions: planned, perhaps moved, and then held, canceled or missed.
 type Interview struct {
-	ID          InterviewID `json:"id"`
-	At          time.Time   `json:"at"`
-	Interviewer StaffID     `json:"interviewer"`
-	Canceled    bool        `json:"canceled,omitempty"`
-	Held        *Transcript `json:"held,omitempty"`
+	ID InterviewID `json:"id"`
+	// Plan is how it is planned now.
+	Plan
+	// Follows is the first interview that was held of those that count, where this one takes up what it left open.
+	Follows  InterviewID `json:"follows,omitempty"`
+	Moved    []Moving    `json:"moved,omitempty"` // oldest first
+	Canceled bool        `json:"canceled,omitempty"`
+	Missed   bool        `json:"missed,omitempty"` // somebody did not come
+	Ended    *Act        `json:"ended,omitempty"`  // who canceled it, or noted that it was missed, and why
+	Held     *Transcript `json:"held,omitempty"`
+}
+
+// Plan says when and where an interview is to be held, and by whom.
+type Plan struct {
+	At          time.Time `json:"at"`
+	Minutes     int       `json:"minutes,omitempty"` // how long it lasts; 0 is InterviewMinutes
+	Link        string    `json:"link,omitempty"`    // of the meeting, http or https
+	Interviewer StaffID   `json:"interviewer"`
+}
+
+// Moving is that an interview was planned otherwise.
+type Moving struct {
+	Was Plan `json:"was"`
+	Act Act  `json:"act"`
+}
+
+// How long interviews last, in minutes.
+const (
+	InterviewMinutes    = 60 // by default
+	minInterviewMinutes = 10
+	maxInterviewMinutes = 8 * 60
+)
+
+// Duration is how long the interview is to last.
+func (p Plan) Duration() time.Duration {
+	if p.Minutes == 0 {
+		return InterviewMinutes * time.Minute
+	}
+	return time.Duration(p.Minutes) * time.Minute
+}
+
+// Check reports the first thing wrong with a plan that is made at now.
+func (p Plan) Check(now time.Time) error {
+	if !p.At.After(now) {
+		return FieldErrorf("at", "%s has passed; an interview is scheduled ahead", p.At.Format(time.RFC3339))
+	}
+	if p.Minutes != 0 && (p.Minutes < minInterviewMinutes || p.Minutes > maxInterviewMinutes) {
+		return FieldErrorf("minutes", "%d: must be %d to %d; left out it is %d", p.Minutes, minInterviewMinutes, maxInterviewMinutes, InterviewMinutes)
+	}
+	if p.Link == "" {
+		return nil
+	}
+	link, err := url.Parse(p.Link)
+	if err != nil || link.Host == "" || link.Scheme != "https" && link.Scheme != "http" || len(p.Link) > 300 || checkText("link", p.Link, 300) != nil {
+		return FieldErrorf("link", "%q: must be the link of the meeting, such as https://meet.example.com/abc, of at most 300 bytes", Clip(p.Link, 80))
+	}
+	return nil
+}
+
+// Planned reports whether the interview is still to be held.
+func (v *Interview) Planned() bool { return v.Held == nil && !v.Canceled && !v.Missed }
+
+// Sequence counts how often it was moved or canceled: calendars take a version of a meeting only if its number is higher.
+func (v *Interview) Sequence() int {
+	if v.Canceled {
+		return len(v.Moved) + 1
+	}
+	return len(v.Moved)
 }
 
 // Transcript is what an interview yielded.
@@ -52,20 +116,90 @@ type Finding struct {
 	Closed *Act   `json:"closed,omitempty"`
 }
 
-// Schedule plans an interview. One that is planned already is moved: it is canceled and a new one takes its place.
-func (c Certification) Schedule(id InterviewID, at time.Time, interviewer StaffID, now time.Time) (Certification, error) {
+// Planned is the interview that is still to be held, nil if there is none. There is never more than one.
+func (c *Certification) Planned() *Interview {
+	for i := range c.Interviews {
+		if c.Interviews[i].Planned() {
+			return &c.Interviews[i]
+		}
+	}
+	return nil
+}
+
+// Schedule plans an interview. One that is planned already is moved and keeps its identifier; otherwise it gets id.
+func (c Certification) Schedule(id InterviewID, p Plan, act Act) (Certification, error) {
 	if err := c.examinable(); err != nil {
 		return c, err
 	}
-	if !at.After(now) {
-		return c, FieldErrorf("at", "%s has passed; an interview is scheduled ahead", at.Format(time.RFC3339))
+	if err := p.Check(act.At); err != nil {
+		return c, err
 	}
 	c = c.clone()
-	for i := range c.Interviews {
-		c.Interviews[i].Canceled = c.Interviews[i].Canceled || c.Interviews[i].Held == nil
+	if v := c.Planned(); v != nil {
+		v.Moved = append(slices.Clone(v.Moved), Moving{Was: v.Plan, Act: act})
+		v.Plan = p
+		return c, nil
 	}
-	c.Interviews = append(c.Interviews, Interview{ID: id, At: at, Interviewer: interviewer})
+	v := Interview{ID: id, Plan: p}
+	for i := range c.Interviews {
+		if first := &c.Interviews[i]; first.Held != nil && !first.At.Before(c.since()) {
+			v.Follows = first.ID
+			break
+		}
+	}
+	c.Interviews = append(c.Interviews, v)
 	return c, nil
+}
+
+// CancelInterview calls a planned interview off.
+func (c Certification) CancelInterview(id InterviewID, act Act) (Certification, error) {
+	return c.endInterview(id, act, func(v *Interview) error {
+		v.Canceled = true
+		return nil
+	})
+}
+
+// MissInterview notes that somebody did not come to a planned interview.
+func (c Certification) MissInterview(id InterviewID, act Act) (Certification, error) {
+	return c.endInterview(id, act, func(v *Interview) error {
+		if act.At.Before(v.At) {
+			return Errorf(Conflict, "interview %s begins at %s; nobody has missed it yet, cancel it instead", id, v.At.Format(time.RFC3339))
+		}
+		v.Missed = true
+		return nil
+	})
+}
+
+func (c Certification) endInterview(id InterviewID, act Act, end func(*Interview) error) (Certification, error) {
+	if err := c.examinable(); err != nil {
+		return c, err
+	}
+	i, err := c.planned(id)
+	if err != nil {
+		return c, err
+	}
+	if err := CheckReason(act.Why); err != nil {
+		return c, err
+	}
+	next := c.clone()
+	v := &next.Interviews[i]
+	if err := end(v); err != nil {
+		return c, err
+	}
+	v.Ended = &act
+	return next, nil
+}
+
+// planned finds an interview that is still to be held.
+func (c *Certification) planned(id InterviewID) (int, error) {
+	i := slices.IndexFunc(c.Interviews, func(v Interview) bool { return v.ID == id })
+	switch {
+	case i < 0:
+		return i, Errorf(NotFound, "certification %s has no interview %s", c.ID, id)
+	case !c.Interviews[i].Planned():
+		return i, Errorf(Conflict, "interview %s was canceled, missed or recorded already; schedule another", id)
+	}
+	return i, nil
 }
 
 // Hold records the planned interview: who was there, what was shown and said, and what was found wanting.
@@ -73,12 +207,9 @@ func (c Certification) Hold(id InterviewID, record Transcript, findings []string
 	if err := c.examinable(); err != nil {
 		return c, err
 	}
-	i := slices.IndexFunc(c.Interviews, func(v Interview) bool { return v.ID == id })
-	switch {
-	case i < 0:
-		return c, Errorf(NotFound, "certification %s has no interview %s", c.ID, id)
-	case c.Interviews[i].Canceled || c.Interviews[i].Held != nil:
-		return c, Errorf(Conflict, "interview %s was canceled or recorded already; schedule another", id)
+	i, err := c.planned(id)
+	if err != nil {
+		return c, err
 	}
 	if err := record.check(); err != nil {
 		return c, err

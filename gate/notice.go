@@ -15,12 +15,20 @@ type Notice struct {
 	ReplyTo   string     `json:"reply_to,omitempty"` // address of the contact of that time
 	Event     string     `json:"event,omitempty"`    // the body for webhooks, sent as it stands; it never holds the link
 	CreatedAt time.Time  `json:"created_at"`
+	// Meeting goes into the mail for calendars; nil for most.
+	Meeting *Meeting `json:"meeting,omitempty"`
 	// SealedLink holds the secret link until the notice has been accepted or the link has ended; then it is blanked.
 	SealedLink []byte     `json:"sealed_link,omitempty"`
 	TakenAt    *time.Time `json:"taken_at,omitempty"` // the link was handed over
 	// Deliveries has one entry for each channel, from the first attempt on.
 	Deliveries []Delivery `json:"deliveries,omitempty"`
 	Told       *Telling   `json:"told,omitempty"` // delivered by hand
+}
+
+// Meeting is an invitation or its cancellation as calendars read it.
+type Meeting struct {
+	Method   string `json:"method"`   // REQUEST or CANCEL (RFC 5546 section 3.2)
+	Calendar string `json:"calendar"` // text/calendar (RFC 5545)
 }
 
 // NoticeKind says what a notice is about.
@@ -44,13 +52,14 @@ const (
 	JoinedNotice      NoticeKind = "joined"      // a device joined a certification
 	TakenNotice       NoticeKind = "taken"       // a credential was taken with an enrollment link
 	ClosingNotice     NoticeKind = "closing"     // an account will be closed
+	InterviewNotice   NoticeKind = "interview"   // an interview was planned, moved, canceled or missed
 )
 
 // NoticeKinds lists them all.
 func NoticeKinds() []NoticeKind {
 	return []NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice}
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice}
 }
 
 // Recipients are the contacts of an account for a kind of notice: the technical ones for what they must act on, all for the rest.

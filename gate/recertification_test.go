@@ -45,11 +45,11 @@ func TestAMaterialChangeIsCertifiedAnew(t *testing.T) {
 		t.Errorf("missing, -want +got:\n%s", diff)
 	}
 	overdue := c.RecertifyBy.Add(time.Hour) // it can be cleared after it has lapsed as well
-	step(c.Schedule("int_2", overdue.Add(time.Hour), "stf_ben", overdue))
+	step(c.Schedule("int_2", plan(overdue.Add(time.Hour)), act("stf_ben", overdue)))
 	record := transcript("stf_ben")
 	record.DemoShown = false
 	step(c.Hold("int_2", record, []string{"who rotates keys"}))
-	step(c.Schedule("int_3", overdue.Add(time.Hour), "stf_ben", overdue))
+	step(c.Schedule("int_3", plan(overdue.Add(time.Hour)), act("stf_ben", overdue)))
 	step(c.Hold("int_3", transcript("stf_ben"), nil))
 	profile := gate.Profile{Grant: gate.Grant{Behaviors: []string{"fhir-query", "fhir-match"}, Purposes: []gate.Purpose{gate.Treatment}}, Hosting: "another cloud"}
 	step(c.UpdateProfile(gate.ProfileUpdate{Profile: profile, Documents: "vault/9", Submitted: act("stf_ben", overdue)}, everyBehavior))
@@ -79,7 +79,7 @@ func TestASecondChangeMovesNoDueDateButNeedsAnInterviewOfItsOwn(t *testing.T) {
 	day := func(n int) time.Time { return noon.AddDate(0, 0, n) }
 	due := day(10)
 	c.RecertifyBy, c.Demanded = &due, new(by("stf_cho", "x"))
-	c.Interviews = append(c.Interviews, gate.Interview{ID: "int_2", At: day(1), Interviewer: "stf_ben", Held: new(transcript("stf_ben"))})
+	c.Interviews = append(c.Interviews, gate.Interview{ID: "int_2", Plan: plan(day(1)), Held: new(transcript("stf_ben"))})
 	c.Update = &gate.ProfileUpdate{Submitted: gate.Act{At: day(1)}}
 	if missing := c.Missing(signed(t), day(2)); len(missing) > 0 {
 		t.Fatalf("missing %q", missing)
@@ -135,7 +135,7 @@ func TestWhatIsRefusedOfACertifiedCase(t *testing.T) {
 		{"certified anew for no reason", only(c.PassRecertification(contract, by("stf_cho", "x"))), gate.Conflict, "does not have to be"},
 		{"certified anew before approval", only(open.PassRecertification(contract, by("stf_cho", "x"))), gate.Conflict, "is not approved"},
 		{"certified anew without reason", only(due.PassRecertification(contract, by("stf_cho", ""))), gate.Invalid, "why: "},
-		{"an interview of a certified one", only(c.Schedule("int_2", noon.Add(time.Hour), "stf_ben", noon)), gate.Conflict, "approved already"},
+		{"an interview of a certified one", only(c.Schedule("int_2", plan(noon.Add(time.Hour)), by("stf_ben", ""))), gate.Conflict, "approved already"},
 		{"joined before approval", only(open.Join(contract, device, by("stf_cho", "x"))), gate.Conflict, "is interviewed"},
 		{"joined by who interviewed", only(c.Join(contract, device, by("stf_ben", "x"))), gate.Forbidden, "you interviewed"},
 		{"joined without reason", only(c.Join(contract, device, by("stf_cho", ""))), gate.Invalid, "why: "},

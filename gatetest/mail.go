@@ -2,9 +2,12 @@ package gatetest
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"mime"
+	"mime/multipart"
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
@@ -29,10 +32,11 @@ type MailServer struct {
 
 // Mail is a mail that the server accepted.
 type Mail struct {
-	From   string
-	To     []string // of the envelope
-	Header mail.Header
-	Text   string // the plain text
+	From     string
+	To       []string // of the envelope
+	Header   mail.Header
+	Text     string // the plain text
+	Calendar string // the part for calendars; empty for most
 }
 
 // NewMailServer starts a server, which ends with the test.
@@ -170,17 +174,55 @@ func (s *MailServer) data(c *textproto.Conn, m Mail) error {
 	if err != nil {
 		return fmt.Errorf("this is no mail: %w", err)
 	}
-	if encoding := parsed.Header.Get("Content-Transfer-Encoding"); encoding != "quoted-printable" {
-		return errors.New("the encoding is " + encoding)
+	if err := m.read(parsed.Header, parsed.Body); err != nil {
+		return err
 	}
-	text, err := io.ReadAll(quotedprintable.NewReader(parsed.Body))
-	if err != nil {
-		return fmt.Errorf("decode the text: %w", err)
-	}
-	m.Header, m.Text = parsed.Header, strings.ReplaceAll(string(text), "\r\n", "\n")
+	m.Header = parsed.Header
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mails = append(s.mails, m)
+	return nil
+}
+
+// read takes the texts out of a body or a part of one.
+func (m *Mail) read(h interface{ Get(string) string }, body io.Reader) error {
+	kind, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil {
+		return fmt.Errorf("this is no type: %w", err)
+	}
+	if strings.HasPrefix(kind, "multipart/") {
+		parts := multipart.NewReader(body, parameters["boundary"])
+		for {
+			part, err := parts.NextRawPart()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("split the mail: %w", err)
+			}
+			if err := m.read(part.Header, part); err != nil {
+				return err
+			}
+		}
+	}
+	switch encoding := h.Get("Content-Transfer-Encoding"); encoding {
+	case "quoted-printable":
+		body = quotedprintable.NewReader(body)
+	case "base64":
+		body = base64.NewDecoder(base64.StdEncoding, body)
+	default:
+		return errors.New("the encoding is " + encoding)
+	}
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return fmt.Errorf("decode the text: %w", err)
+	}
+	switch kind {
+	case "text/plain":
+		m.Text = strings.ReplaceAll(string(text), "\r\n", "\n")
+	case "text/calendar":
+		m.Calendar = strings.ReplaceAll(string(text), "\r\n", "\n")
+	}
 	return nil
 }
 

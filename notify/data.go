@@ -34,6 +34,12 @@ type Data struct {
 	LastDay gate.Date `json:"last_day,omitempty"`
 	// Granted is what the contract grants now, as one line.
 	Granted string `json:"granted,omitempty"`
+	// Interviewer is who holds the interview.
+	Interviewer string `json:"interviewer,omitempty"`
+	// Meeting is the link of the meeting.
+	Meeting string `json:"meeting,omitempty"`
+	// Invitation is what the mail carries for calendars; templates say {{.Times}}. Nil for most.
+	Invitation *Invitation `json:"-"`
 	// Contact is whom to ask, with address and telephone, as one line.
 	Contact string `json:"-"`
 	// Zone is the customer's time zone, in which When shows times beside UTC; nil for UTC alone.
@@ -42,6 +48,14 @@ type Data struct {
 
 // Link marks the place of the secret link, in a template {{.Link}}. The link itself comes with Message.WithLink.
 func (Data) Link() string { return LinkPlaceholder }
+
+// Times says when the meeting is, in the zones of both sides, one line each; in a template {{.Times}}. Empty if there is none.
+func (d Data) Times() string {
+	if d.Invitation == nil {
+		return ""
+	}
+	return d.Invitation.Times()
+}
 
 // When shows a time to a customer, in a template {{.When .Until}}: in UTC, and in the customer's zone by its name.
 func (d Data) When(t time.Time) string {
@@ -65,7 +79,8 @@ func sample(kind gate.NoticeKind) Data {
 		Until: time.Date(2027, time.March, 16, 14, 30, 0, 0, time.UTC),
 		Due:   time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC), LastDay: "2027-03-31",
 		Granted: "fhir-query and ihe-document-query for TREAT",
-		Contact: "Certification, certification@example.com, +1 555 0100",
+		Contact: "Certification, certification@example.com, +1 555 0100", Interviewer: "Ben Ode", Meeting: "https://meet.example.com/abc-defg-hij",
+		Invitation: &Invitation{Start: time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC), Zones: []*time.Location{time.FixedZone("EST", -5*60*60), time.UTC}},
 		// A zone of our own making: a preview does not depend on the machine's database.
 		Zone: time.FixedZone("EST", -5*60*60),
 	}
@@ -93,6 +108,8 @@ func sample(kind gate.NoticeKind) Data {
 	case gate.ClosingNotice:
 		data.Verb = "closing"
 		data.Why = "The clinic has merged with another."
+	case gate.InterviewNotice:
+		data.Noun, data.Name, data.Verb, data.Why = "certification", string(data.Case), "scheduled", ""
 	default:
 	}
 	return data

@@ -32,7 +32,7 @@ type Invitation struct {
 	Start       time.Time
 	Duration    time.Duration // zero: 1 hour; at most a day
 	Summary     string
-	Description string           // the lines with the time in all Zones are added to it
+	Description string           // the lines with the time in all Zones are added to it where it lacks them
 	Location    string           // where people meet, or the name of the meeting's service
 	URL         string           // the meeting's link, http or https; may be empty
 	Organizer   Mailbox          // gets the answers
@@ -74,7 +74,11 @@ func (i Invitation) Calendar() (*Calendar, error) {
 	event.SetEndAt(i.end())
 	event.SetStatus(status)
 	event.SetSummary(i.Summary)
-	event.SetDescription(strings.TrimLeft(unixLines(i.Description)+"\n\n"+i.Times(), "\n"))
+	description := unixLines(i.Description)
+	if times := i.Times(); !strings.Contains(description, times) {
+		description = strings.TrimLeft(description+"\n\n"+times, "\n")
+	}
+	event.SetDescription(description)
 	if i.Location != "" {
 		event.SetLocation(i.Location)
 	}

@@ -99,7 +99,7 @@ func (s *stage) enroll(a *authority.Authority) error {
 	if err != nil {
 		return err
 	}
-	if c, err = a.ScheduleInterview(by["ben"], c.ID, time.Now().Add(time.Hour), ""); err != nil {
+	if c, err = a.ScheduleInterview(by["ben"], c.ID, gate.Plan{At: time.Now().Add(time.Hour)}); err != nil {
 		return err
 	}
 	if _, err = a.HoldInterview(by["ben"], c.ID, c.Interviews[0].ID, gate.Transcript{Attendees: []gate.Attendee{{Name: "Ann", Consented: true}},
