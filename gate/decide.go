@@ -52,31 +52,38 @@ var checkNames = [checkCount]string{"site", "certificate chain", "certificate re
 func (n Check) String() string { return checkNames[n] }
 
 // Decide judges a request: the first check that fails decides. It is pure, and does not allocate for a canonical path.
-func Decide(r *Request, c *Caller, now time.Time) Decision {
-	return judgeUpTo(checkCount-1, r, c, now)
-}
-
-// Identify judges only who calls (checks 1 to 4), for certgate's own answers to a customer about itself.
-func Identify(r *Request, c *Caller, now time.Time) Decision {
-	return judgeUpTo(lastIdentity, r, c, now)
-}
-
-func judgeUpTo(last Check, r *Request, c *Caller, now time.Time) (d Decision) {
-	if r == nil || c == nil || r.Site == nil {
-		return d
-	}
-	if !r.presented.read {
-		return judgeUnread(last, *r, c, now)
-	}
-	j := judge{r: r, c: c, d: &d, e: r.Site.Environment, now: now}
-	j.run(last, nil)
+func Decide(r *Request, c *Caller, now time.Time) (d Decision) {
+	judgeUpTo(checkCount-1, r, c, now, &d)
 	return d
 }
 
+// Identify judges only who calls (checks 1 to 4), for certgate's own answers to a customer about itself.
+func Identify(r *Request, c *Caller, now time.Time) (d Decision) {
+	judgeUpTo(lastIdentity, r, c, now, &d)
+	return d
+}
+
+// judgeUpTo fills in d: the decision is larger than a register, and each hand it went through would copy it.
+//
+//nolint:revive // five things, and none belongs to another
+func judgeUpTo(last Check, r *Request, c *Caller, now time.Time, d *Decision) {
+	if r == nil || c == nil || r.Site == nil {
+		return
+	}
+	if !r.presented.read {
+		judgeUnread(last, *r, c, now, d)
+		return
+	}
+	j := judge{r: r, c: c, d: d, e: r.Site.Environment, now: now}
+	j.run(last, nil)
+}
+
 // judgeUnread reads a request that its owner has not read, in a copy of its own: to decide changes nothing.
-func judgeUnread(last Check, r Request, c *Caller, now time.Time) Decision {
+//
+//nolint:revive // as judgeUpTo
+func judgeUnread(last Check, r Request, c *Caller, now time.Time, d *Decision) {
 	r.Present()
-	return judgeUpTo(last, &r, c, now)
+	judgeUpTo(last, &r, c, now, d)
 }
 
 // CheckResult is what one check found, for Explain.
@@ -142,8 +149,10 @@ func (j *judge) run(last Check, results []CheckResult) {
 		}
 		if results != nil {
 			results[n] = CheckResult{n, reason}
-		} else if j.d.Reason = reason; reason != Allowed {
+		} else if reason != Allowed {
+			j.d.Reason = reason
 			return
 		}
 	}
+	j.d.Reason = Allowed
 }
