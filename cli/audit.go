@@ -37,7 +37,7 @@ func (t *tool) auditVerify() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&export, "export", "", "verify this export, without a server")
-	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file with checkpoints that were kept elsewhere; repeat for more")
+	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file with checkpoints that were kept elsewhere; repeat for more (a server adds the newest in its checkpoint_file)")
 	f.StringVar(&t.flags.given.Key, "key", "", "with --export: the log's verifier key, from elsewhere than the export (certgate audit key); otherwise your private key, a PEM file")
 	return t.leaf(c, func(cmd *cobra.Command, _ []string) error {
 		texts := make([]string, 0, len(checkpoints))

@@ -8,7 +8,7 @@ import (
 )
 
 func (t *tool) credentialCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "credential", Short: "Keys and certificates of devices: list, revoke; enrollments"},
+	return t.connected(t.group(&cobra.Command{Use: "credential", Short: "Keys and certificates of devices: list, revoke; enrollments and their links"},
 		t.lister(lists{use: "list", short: "Lists keys and certificates", path: "/v1/credentials", byAccount: true, byDevice: true, columns: []column{
 			{"ID", "id"}, {"KIND", "kind"}, {"ENVIRONMENT", "environment"}, {"STATE", "state"}, {"ISSUED", "issued_at"}, {"FIRST USED", "first_used_at"},
 			{"ENDS", "not_after"}, {"DEVICE", "device"}}}),

@@ -64,12 +64,13 @@ func (t *tool) demoCommand() *cobra.Command {
 		Long: `Runs certgate with a small API behind it on this machine's loopback addresses, takes one customer through interview, approval,
 release and enrollment, shows refused and allowed requests, and serves until interrupted. It needs nothing but a directory.
 
-In <data>/demo/ it leaves the certificates and keys to try by hand. A second run goes on with what is there.`,
+In <data>/demo/ it leaves the certificates and keys to try by hand. A second run goes on with what is there; only one runs in a
+directory at a time.`,
 		Example: "  certgate demo\n  certgate demo --once --data /tmp/demo",
 	}
 	f := c.Flags()
 	f.StringVar(&dir, "data", "", "directory to keep everything in (default: certgate-demo in your cache directory)")
-	f.IntVar(&first, "port", 0, "first of five ports to serve on (default: 8443 to 8446, and 9180 for metrics)")
+	f.IntVar(&first, "port", 0, "first of five ports: API, staff, customers, revocation lists, metrics (default: 8443 to 8446, and 9180 for metrics)")
 	f.BoolVar(&once, "once", false, "end as soon as everything was shown")
 	return t.leaf(c, func(cmd *cobra.Command, _ []string) error {
 		d, err := t.newDemo(dir, first)

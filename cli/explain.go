@@ -41,6 +41,7 @@ func (t *tool) explainCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	in.flags(c)
+	f.Lookup("address").Usage += "; of a call: from where it comes (default: from where the device may call)"
 	f.StringVar(&in.since, "since", "", "only what was decided so long ago at most, such as 1h, or since a time such as 2027-03-31T16:00:00Z")
 	f.StringVar(&in.purpose, "purpose", "", "of a call: what it says in Purpose-Of-Use")
 	f.StringVar(&in.at, "at", "", "of a call: when it is made, such as 2027-03-31T16:00:00Z (default: now); the records are those of now")
@@ -63,7 +64,7 @@ func (in *inquiry) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&in.reason, "reason", "", "only with this reason: allowed, or a code such as key-required")
 	f.StringVar(&in.fingerprint, "fingerprint", "", "only with this client certificate (SHA-256 in hexadecimal)")
-	f.StringVar(&in.address, "address", "", "only from this address; of a call: from where it comes (default: from where the device may call)")
+	f.StringVar(&in.address, "address", "", "only from this address")
 }
 
 // check refuses flags that would be ignored.

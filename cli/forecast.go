@@ -32,7 +32,7 @@ func (t *tool) checkCommand() *cobra.Command {
 	var all bool
 	var days int
 	c := &cobra.Command{
-		Use: "check", Short: "Rehearses every production device and lists those that would be refused",
+		Use: "check --all", Short: "Rehearses every production device and lists those that would be refused",
 		Long: "Asks the gate, now and for each of the next days, about every behavior and purpose for which a production device is certified, from an\n" +
 			"address from which it may call. Lists each device that would be refused and why; the exit code is 1 if there is one.\n" +
 			"Devices that were terminated are left out. For a single call see certgate explain.",

@@ -33,6 +33,8 @@ func (t *tool) initCommand() *cobra.Command {
 - a certificate for each of the two first admins, as NAME.p12. Its password is printed once;
 - the recovery kit: the secret and all CA keys, encrypted to the recovery recipients.
 
+The directories for the secret, the kit and the NAME.p12 must be there already.
+
 Without the kit, losing the secret means losing everything, and no CA can ever be renewed: every customer would have to enroll
 again. Whoever has the kit and an identity that opens it can issue certificates. Make an identity with age-keygen, keep it
 offline, and move the kit off this machine.`,

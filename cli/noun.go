@@ -26,7 +26,7 @@ func (t *tool) lister(l lists) *cobra.Command {
 		c.Flags().StringVar(&device, "device", "", "only those of this device (slug path or id)")
 	}
 	if l.byState {
-		c.Flags().StringVar(&state, "state", "", "only those in this state")
+		c.Flags().StringVar(&state, "state", "", "only those in this state; a wrong one is answered with the list of states")
 	}
 	return t.leaf(c, func(cmd *cobra.Command, _ []string) error {
 		return t.list(cmd, listing{path: l.path, query: url.Values{"account": {account}, "device": {device}, "state": {state}}, columns: l.columns})
@@ -65,7 +65,7 @@ func (t *tool) verb(v verb) *cobra.Command {
 	}
 	needs := v.needs
 	if v.reason {
-		c.Flags().StringVar(&why, "why", "", "the reason: it is kept for good, and the customer is told")
+		c.Flags().StringVar(&why, "why", "", "the reason: it is kept for good, and told to the customer where one is concerned")
 		needs = append([]string{"why"}, needs...)
 	}
 	return require(t.leaf(c, func(cmd *cobra.Command, args []string) error {
