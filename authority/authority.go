@@ -55,6 +55,7 @@ type Authority struct {
 	options Options
 	log     *zap.Logger
 	now     func() time.Time
+	since   func(time.Time) time.Duration // by the same clock; the system's reads only half of it
 	newID   func(prefix string) string
 	random  io.Reader
 
@@ -90,6 +91,10 @@ type Authority struct {
 
 // Open opens a data directory that Init has made. The error says what the operator should do.
 func Open(o Options) (*Authority, error) {
+	since := time.Since
+	if now := o.Now; now != nil {
+		since = func(t time.Time) time.Duration { return now().Sub(t) }
+	}
 	o.defaults()
 	store := o.Store
 	if store == nil {
@@ -105,7 +110,7 @@ func Open(o Options) (*Authority, error) {
 		}
 	}
 	a := &Authority{
-		options: o, log: o.Log, now: o.Now, newID: o.NewID, random: o.Random,
+		options: o, log: o.Log, now: o.Now, since: since, newID: o.NewID, random: o.Random,
 		store: store, dir: store.Directory(),
 		sightings: make(chan sighting, maxSightings),
 		done:      make(chan struct{}),

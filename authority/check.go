@@ -68,7 +68,7 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 		a.see(call)
 	}
 	a.recent.remember(call, now)
-	a.counters.decided(call.Reason, a.now().Sub(now))
+	a.counters.decided(call.Reason, a.since(now))
 	return call, nil
 }
 

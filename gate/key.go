@@ -173,13 +173,20 @@ func checksumMatches(s string) bool {
 
 func allBase62(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+		if !isBase62[s[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+// isBase62 holds the characters of base62.
+var isBase62 = func() (set [256]bool) {
+	for _, c := range []byte(base62) {
+		set[c] = true
+	}
+	return set
+}()
 
 // ContainsKey reports whether text holds something that begins like a key of any environment: it must not be logged, and a query
 // string that holds one is refused.
