@@ -77,6 +77,7 @@ var wire = map[string]any{
 	"Renewal": gate.Renewal{}, "Terms": gate.Terms{}, "Amendment": gate.Amendment{}, "ExtensionProposal": gate.ExtensionProposal{},
 	"Extension": gate.Extension{}, "Carrying": gate.Carrying{}, "Joining": gate.Joining{}, "ChangeReport": gate.ChangeReport{},
 	"ProfileUpdate": gate.ProfileUpdate{}, "PassedRecertification": gate.Recertification{},
+	"Import": gate.Import{}, "PastApproval": gate.PastApproval{},
 	"Event": gate.Event{}, "Behavior": gate.Behavior{}, "Lowering": gate.Lowering{}, "Host": gate.Host{},
 	"AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},
 	"EventProof": api.EventProof{}, "ConsistencyProof": api.ConsistencyProof{}, "NewVerification": api.NewVerification{},

@@ -31,8 +31,9 @@ func golden() map[gate.RecordKind]gate.Record {
 	terms := gate.Terms{Grant: grant, Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}}
 	badge := gate.StaffCertificate{Fingerprint: fixedPrint(1), Issuer: fixedPrint(2), DER: []byte{1, 2}, NotBefore: dawn, NotAfter: later, Revoked: revoked}
 	contact := gate.Contact{Role: gate.TechnicalContact, Name: "Ops <&>", Email: "ops@example.com", Phone: "+1 555 0100"}
+	imported := gate.Import{ID: "imp_1", By: "stf_cho", At: dawn, Source: "the spreadsheet"}
 	list := []gate.Record{
-		&gate.Account{ID: "acc_1", Slug: "acme", Name: "Acme", Zone: "America/New_York", Contacts: []gate.Contact{contact}, Owner: "stf_ben", Notes: "calls on Mondays", CreatedAt: dawn},
+		&gate.Account{ID: "acc_1", Slug: "acme", Name: "Acme", Zone: "America/New_York", Contacts: []gate.Contact{contact}, Owner: "stf_ben", Notes: "calls on Mondays", CreatedAt: dawn, Imported: &imported},
 		&gate.Organization{ID: "org_1", Account: "acc_1", Slug: "main", Name: "Main", CreatedAt: dawn},
 		&gate.Device{
 			ID: "dev_1", Account: "acc_1", Organization: "org_1", Slug: "prod-1", Name: "Production", Environment: gate.Preprod, Grant: &grant,
@@ -55,6 +56,7 @@ func golden() map[gate.RecordKind]gate.Record {
 				Answers: []gate.Answer{{Question: "Where is the key?", Text: "in an HSM", NotApplicable: "no"}},
 			}}},
 			Findings: []gate.Finding{{Text: "no rotation", Raised: act, Closed: &act}}, Approved: &act, Rejected: &act, Withdrawn: &act,
+			Imported:    &gate.PastApproval{On: "2026-03-01", By: "Dana, by mail", Import: imported},
 			IssuanceDue: &later, Released: &act, EnrolledAt: &later, RecertifyBy: &later, Revoked: &gate.Ending{At: later, By: "stf_cho", Why: "for cause"},
 			Carried: []gate.Carrying{{Contract: "con_2", Act: act}}, Joined: []gate.Joining{{Device: "dev_1", Act: act}},
 			Changes:  []gate.ChangeReport{{Kind: gate.HostingChanged, Text: "moved", Reported: act, Judged: &act, Material: true}},

@@ -20,6 +20,7 @@ type Account struct {
 	Owner     StaffID   `json:"owner,omitempty"` // the staff member who looks after it
 	Notes     string    `json:"notes,omitempty"` // for staff; no PHI
 	CreatedAt time.Time `json:"created_at"`
+	Imported  *Import   `json:"imported,omitempty"` // taken over from before certgate
 }
 
 // Contact is a person or group mailbox at the customer.

@@ -18,6 +18,7 @@ type Certification struct {
 	Interviews []Interview     `json:"interviews"`
 	Findings   []Finding       `json:"findings"`
 	Approved   *Act            `json:"approved,omitempty"`
+	Imported   *PastApproval   `json:"imported,omitempty"` // approved before certgate; Approved says who imported it
 	Rejected   *Act            `json:"rejected,omitempty"`
 	Withdrawn  *Act            `json:"withdrawn,omitempty"`
 	// IssuanceDue is until when the approved case is to be released, as it was counted when it was approved; it stops with Released.

@@ -3,6 +3,7 @@ package gate
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kind says what sort of failure a change met, for callers that must tell one from another: the API turns it into a status, the
@@ -65,12 +66,68 @@ func FieldErrorf(field, format string, args ...any) error {
 	return &Error{Kind: Invalid, Field: field, Text: fmt.Sprintf(format, args...)}
 }
 
-// InField puts a field's name in front of err, if err is an Error without one; nil stays nil.
+// Faults are all that is wrong with one input: never empty, in the order of the input. It is of the kind of the first.
+type Faults []*Error
+
+// Error implements error: one fault a line.
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i, e := range f {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns each of them.
+func (f Faults) Unwrap() []error {
+	list := make([]error, len(f))
+	for i, e := range f {
+		list[i] = e
+	}
+	return list
+}
+
+// Add notes what is wrong, if err is an Error or Faults, and returns any other error.
+func (f *Faults) Add(err error) error {
+	if more, ok := errors.AsType[Faults](err); ok {
+		*f = append(*f, more...)
+		return nil
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		*f = append(*f, e)
+		return nil
+	}
+	return err
+}
+
+// Err is nil without a fault, the one if there is one, else all of them.
+func (f Faults) Err() error {
+	switch len(f) {
+	case 0:
+		return nil
+	case 1:
+		return f[0]
+	}
+	return f
+}
+
+// InField puts a field's name in front of err, if err is an Error without one, or of each of Faults; nil stays nil.
 func InField(field string, err error) error {
+	if list, ok := errors.AsType[Faults](err); ok {
+		out := make(Faults, len(list))
+		for i, e := range list {
+			out[i] = e.in(field)
+		}
+		return out
+	}
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return err
 	}
+	return e.in(field)
+}
+
+func (e *Error) in(field string) *Error {
 	inner := *e
 	if inner.Field == "" {
 		inner.Field = field

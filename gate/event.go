@@ -36,6 +36,8 @@ const (
 	CACreated               Verb = "ca.created"
 	CAImported              Verb = "ca.imported"
 	AccountCreated          Verb = "account.created"
+	AccountOnboarded        Verb = "account.onboarded"
+	CustomersImported       Verb = "customers.imported"
 	OrganizationCreated     Verb = "organization.created"
 	DeviceCreated           Verb = "device.created"
 	ContractCreated         Verb = "contract.created"

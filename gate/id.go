@@ -34,6 +34,8 @@ type (
 	NoticeID string
 	// StaffID names a staff member, with prefix stf_.
 	StaffID string
+	// ImportID names an import, with prefix imp_.
+	ImportID string
 )
 
 // Prefixes of the identifiers, one per noun.
@@ -50,6 +52,7 @@ const (
 	RemediationPrefix   = "rem_"
 	NoticePrefix        = "not_"
 	StaffPrefix         = "stf_"
+	ImportPrefix        = "imp_"
 	DecisionPrefix      = "req_" // one decision on one request; appears in X-Request-Id and in the problem's instance
 )
 
