@@ -102,6 +102,10 @@ func termStatus(c *gate.Caller, now time.Time) (*ContractStatus, *CertificationS
 		left[clock.Kind] = daysLeft(clock.Ends, now)
 	}
 	found := c.Contract(now)
+	if found != nil && found.State(now) == gate.ContractNotStarted { // its clock does not run yet, but its days are there
+		_, ends := found.Term()
+		left[gate.ContractClock], left[gate.CertificationClock] = daysLeft(ends, now), daysLeft(ends, now)
+	}
 	var contract *ContractStatus
 	if found != nil {
 		contract = &ContractStatus{ID: found.ID, State: found.State(now).String(), First: found.First, Last: found.Last, Zone: found.Zone,

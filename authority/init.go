@@ -116,6 +116,8 @@ func (s *Setup) check() error {
 		return gate.FieldErrorf("secret-file", "%s is inside the data directory; whoever copies one must not get the other", s.SecretFile)
 	case s.KitFile == "":
 		return gate.FieldErrorf("kit", "is missing: the file for the recovery kit")
+	case inside(s.DataDir, s.KitFile):
+		return gate.FieldErrorf("kit", "%s is inside the data directory; whoever loses one must not lose the other", s.KitFile)
 	case len(s.Recipients) == 0:
 		return gate.FieldErrorf("recovery", "is missing: at least one age public key (age1...); without the recovery kit, losing the secret loses everything")
 	case len(s.Admins) < 2:

@@ -72,7 +72,7 @@ func parseRecipients(list []string) ([]age.Recipient, error) {
 		}
 		r, err := age.ParseX25519Recipient(s)
 		if err != nil {
-			return nil, fmt.Errorf("recipient %q is not of the form age1...: %w", gate.Clip(s, 80), err)
+			return nil, fmt.Errorf("recipient %q is not an age public key (age1..., as age-keygen prints it): %w", gate.Clip(s, 80), err)
 		}
 		to = append(to, r)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/gate"
 )
 
 // Hooks are what only the program around the commands can give.
@@ -41,13 +42,24 @@ func AddTo(root *cobra.Command, h Hooks) {
 // runner is the work of a command.
 type runner func(cmd *cobra.Command, args []string) error
 
+// noArguments refuses arguments that a command does not take, and says where one of them may belong.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.Flags().Lookup("account") != nil {
+		return usagef("%q is not expected; for one account: --account %s", gate.Clip(args[0], 60), gate.Clip(args[0], 60))
+	}
+	return usagef("%q is not expected", gate.Clip(args[0], 60))
+}
+
 // leaf finishes a command that does something: whatever goes wrong leaves through t.fail.
 func (t *tool) leaf(c *cobra.Command, run runner) *cobra.Command {
 	c.SilenceUsage, c.SilenceErrors, c.DisableFlagsInUseLine = true, true, true
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return t.fail(cmd, &usageError{err}) })
 	check := c.Args
 	if check == nil {
-		check = cobra.NoArgs
+		check = noArguments
 	}
 	c.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {

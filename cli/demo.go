@@ -134,7 +134,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	d.say.linef("Serving until you press Ctrl+C.")
 	<-ctx.Done()
 	d.say.linef("")
-	d.say.linef("Stopped. Run it again to go on with the same customer; to start over, delete %s", d.dir)
+	d.say.linef("Stopped. Run it again to go on with the same customer; to start over, choose another directory with --data DIR")
 	return nil
 }
 

@@ -46,7 +46,7 @@ func (d *demo) calls(ctx context.Context) error {
 		}
 		d.say.linef("  %s", got.text)
 		if got.status != c.want || got.code != c.code {
-			return fmt.Errorf("this was to be %d %s; if the credential no longer works because it was revoked or has ended, delete %s to start over", c.want, c.code, d.dir)
+			return fmt.Errorf("this was to be %d %s; if the credential no longer works because it was revoked or has ended, start over in another directory: --data DIR", c.want, c.code)
 		}
 	}
 	d.say.linef("\nStaff, with ben's certificate")

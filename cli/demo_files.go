@@ -73,7 +73,7 @@ func (d *demo) staffIsThere() error {
 	for _, person := range demoStaff {
 		for _, suffix := range []string{".crt", ".key"} {
 			if name := d.file("staff-" + person.Name + suffix); !exists(name) {
-				return fmt.Errorf("%s is missing and cannot be made again: choose another directory with --data DIR, or delete %s to start over", name, d.dir)
+				return fmt.Errorf("%s is missing and cannot be made again; start over in another directory: --data DIR", name)
 			}
 		}
 	}
@@ -128,7 +128,7 @@ func (d *demo) foundStaff() error {
 		Recipients: []string{recipient}, Admins: demoStaff,
 	})
 	if err != nil {
-		return fmt.Errorf("%w\nto start over, delete %s", err, d.dir)
+		return fmt.Errorf("%w\nto start over, choose another directory: --data DIR", err)
 	}
 	var passwords strings.Builder
 	for _, b := range badges {

@@ -51,7 +51,7 @@ func (d *demo) story(ctx context.Context) error {
 		one := s
 		one.customer = c
 		if err := one.tell(ctx); err != nil {
-			return fmt.Errorf("%s: %w\nto start over, delete %s", c.slug, err, d.dir)
+			return fmt.Errorf("%s: %w\nto start over, choose another directory: --data DIR", c.slug, err)
 		}
 	}
 	return nil

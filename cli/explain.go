@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -237,7 +238,7 @@ func (g *group) print(ctx context.Context, out io.Writer, c *api.Client) error {
 			g.first.UTC().Format(layout), g.last.At.UTC().Format(layout))
 		return nil
 	}
-	fmt.Fprintf(out, "%s: %s\n  %d times, by %s; first %s, last %s (%s)\n", g.last.Reason, g.last.Title, g.count, by,
+	fmt.Fprintf(out, "%s: %s\n  %s, by %s; first %s, last %s (%s)\n", g.last.Reason, g.last.Title, times(g.count), by,
 		g.first.UTC().Format(layout), g.last.At.UTC().Format(layout), g.last.ID)
 	reason, _ := gate.ParseReason(g.last.Reason)
 	r := remedies[reason]
@@ -272,8 +273,8 @@ var remedies = map[gate.Reason]remedy{
 	gate.CertificateRevoked:     {"the customer takes a new one from a link that an issuer releases", keysOf},
 	gate.InvalidRequest:         {theCustomer, ""},
 	gate.KeyRequired:            {theCustomer, ""},
-	gate.InvalidToken:           {theirAdmin + ": do key and certificate belong together?", keysOf},
-	gate.AccountSuspended:       {"an operator, who is not the one who suspended", "certgate remediation list --account ACCOUNT"},
+	gate.InvalidToken:           {theirAdmin + ": do key and certificate belong together, and is neither revoked?", keysOf},
+	gate.AccountSuspended:       {"an operator or approver; whoever suspended, only within 15 minutes", "certgate remediation list --account ACCOUNT"},
 	gate.AccountTerminated:      {"nobody: it is for good", "certgate remediation list --account ACCOUNT"},
 	gate.ContractMissing:        {"OneRecord and the customer's business contact", contractsOf},
 	gate.ContractNotYetStarted:  {"nobody needs to: it starts by itself", contractsOf},
@@ -302,4 +303,12 @@ func (r remedy) commandFor(devices []string) string {
 	}
 	account, _, _ := strings.Cut(devices[0], "/")
 	return strings.NewReplacer("DEVICE", devices[0], "ACCOUNT", account).Replace(r.command)
+}
+
+// times says how often, as people do.
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
 }

@@ -102,7 +102,7 @@ func TestDemoTakesACustomerFromNothingToItsFirstCall(t *testing.T) {
 	}
 
 	r = try(t, d.args("--once")...)
-	if r.code != 1 || !strings.Contains(r.stdout, "account-suspended") || !strings.Contains(r.stderr, "delete "+d.dir+" to start over") || strings.Contains(r.stdout, "\nready\n") {
+	if r.code != 1 || !strings.Contains(r.stdout, "account-suspended") || !strings.Contains(r.stderr, "start over in another directory: --data DIR") || strings.Contains(r.stdout, "\nready\n") {
 		t.Errorf("with a suspended customer: %+v", r)
 	}
 }
@@ -288,7 +288,7 @@ func TestDemoSaysWhatIsInItsWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = try(t, d.args("--once")...)
-	if r.code != 1 || !strings.Contains(r.stderr, "staff-eve.key is missing and cannot be made again: choose another directory with --data DIR, or delete "+d.dir+" to start over") {
+	if r.code != 1 || !strings.Contains(r.stderr, "staff-eve.key is missing and cannot be made again; start over in another directory: --data DIR") {
 		t.Errorf("a file of staff is missing: %+v", r)
 	}
 }
