@@ -39,7 +39,9 @@ func TestCalendarsFollowAnInterview(t *testing.T) {
 	o.eventually("all three are sent", func() bool { return len(mail.Mails()) == 3 })
 
 	mails := mail.Mails()
-	slices.SortFunc(mails, func(a, b gatetest.Mail) int { return strings.Compare(a.Header.Get("Message-ID"), b.Header.Get("Message-ID")) })
+	slices.SortFunc(mails, func(a, b gatetest.Mail) int {
+		return strings.Compare(a.Header.Get("Message-ID"), b.Header.Get("Message-ID"))
+	})
 	want := [][]string{
 		{"METHOD:REQUEST", "SEQUENCE:0", "DTSTART:20300108T150000Z", "DTEND:20300108T160000Z", "URL:https://meet.example.com/7"},
 		{"METHOD:REQUEST", "SEQUENCE:1", "DTSTART:20300109T150000Z", "DTEND:20300109T163000Z"},
