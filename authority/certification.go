@@ -12,11 +12,8 @@ import (
 
 // RequestCertification opens a case: the devices it shall cover and the profile that the customer declares.
 func (a *Authority) RequestCertification(by By, in gate.Certification) (*gate.Certification, error) {
-	if err := errors.Join(by.May(gate.HoldInterview), gate.InField("profile.grant", in.Profile.Grant.Check(a.known))); err != nil {
+	if err := errors.Join(by.May(gate.HoldInterview), a.checkProfile(&in.Profile)); err != nil {
 		return nil, err
-	}
-	if len(in.Profile.Grant.Behaviors) == 0 || len(in.Profile.Grant.Purposes) == 0 {
-		return nil, gate.FieldErrorf("profile.grant", "must name at least one behavior and one purpose: nothing is certified by omission")
 	}
 	c := &gate.Certification{
 		ID: gate.CertificationID(a.newID(gate.CertificationPrefix)), Contract: in.Contract, Devices: in.Devices, Profile: in.Profile,
@@ -42,6 +39,17 @@ func (a *Authority) RequestCertification(by By, in gate.Certification) (*gate.Ce
 		return gate.Event{Verb: gate.CertificationRequested, Account: c.Account, Object: string(c.ID)}, nil
 	})
 	return c, err
+}
+
+// checkProfile refuses a profile of nothing and unknown names.
+func (a *Authority) checkProfile(p *gate.Profile) error {
+	if err := p.Grant.Check(a.known); err != nil {
+		return gate.InField("profile.grant", err)
+	}
+	if len(p.Grant.Behaviors) == 0 || len(p.Grant.Purposes) == 0 {
+		return gate.FieldErrorf("profile.grant", "must name at least one behavior and one purpose: nothing is certified by omission")
+	}
+	return nil
 }
 
 // step is one transition of a case: who may, what it does, and what the customer is told.

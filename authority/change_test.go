@@ -82,6 +82,14 @@ func operations() []operation {
 			_, err := o.CreateOrganization(by, gate.Organization{Account: s.live.account.ID, Slug: "north", Name: "North"})
 			return err
 		}},
+		{"Onboard", gate.ManageAccounts, "ben", gate.AccountOnboarded, "", func(o *office, _ *scene, by authority.By) error {
+			_, err := o.Onboard(by, authority.Customer{Account: applicant("onboarded")})
+			return err
+		}},
+		{"Import", gate.DecideCase, "cho", gate.CustomersImported, "", func(o *office, _ *scene, by authority.By) error {
+			_, err := o.Import(by, authority.Takeover{Source: "a spreadsheet", Customers: []authority.Customer{{Account: applicant("taken-over")}}})
+			return err
+		}},
 		{"CreateDevice", gate.ManageAccounts, "ben", gate.DeviceCreated, "", func(o *office, s *scene, by authority.By) error {
 			_, err := o.CreateDevice(by, gate.Device{Organization: s.fresh.Organization, Slug: "more", Name: "More", Environment: gate.Sandbox, Addresses: gate.Addresses{Any: true}})
 			return err
