@@ -184,7 +184,7 @@ func verifyLog(x *exchange) error {
 	if _, err := x.query(); err != nil {
 		return err
 	}
-	body, err := x.body()
+	body, err := x.body(maxBody)
 	if err != nil {
 		return err
 	}

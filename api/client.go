@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -199,16 +200,24 @@ func problemError(r *http.Response, body []byte) error {
 	if err := json.Unmarshal(body, &p); err != nil || p.Code == "" {
 		return gate.Errorf(kindOf("", r.StatusCode), "the server answered %s, and not with a problem of certgate", r.Status)
 	}
-	text := p.Detail
-	if text == "" {
-		text = p.Title
-	}
-	if p.Field != "" {
-		text = strings.TrimPrefix(text, p.Field+": ")
-	}
 	kind := kindOf(p.Code, r.StatusCode)
+	if len(p.Errors) > 0 {
+		several := make(gate.Faults, len(p.Errors))
+		for i, e := range p.Errors {
+			several[i] = &gate.Error{Kind: kind, Field: e.Field, Text: withoutField(e.Detail, e.Field)}
+		}
+		return several
+	}
+	text := withoutField(cmp.Or(p.Detail, p.Title), p.Field)
 	if kind == gate.Internal && p.Instance != "" {
 		text += " (" + p.Instance + ")"
 	}
 	return &gate.Error{Kind: kind, Field: p.Field, Text: text}
+}
+
+func withoutField(text, field string) string {
+	if field == "" {
+		return text
+	}
+	return strings.TrimPrefix(text, field+": ")
 }

@@ -63,6 +63,27 @@ func decodeValue(raw json.RawMessage, v reflect.Value, field string) error {
 	return nil
 }
 
+// maxFaults is how many mistakes of form are listed.
+const maxFaults = 1000
+
+// faults collects what is wrong with the parts of a value, so that whoever wrote it finds all of it at once.
+type faults struct{ list gate.Faults }
+
+// add notes a mistake and reports whether there is room for more.
+func (f *faults) add(err error) bool {
+	if err != nil && len(f.list) < maxFaults {
+		_ = f.list.Add(err) // everything that is found here is the input's fault
+	}
+	return len(f.list) < maxFaults
+}
+
+func (f *faults) err() error {
+	if len(f.list) == 0 {
+		return nil
+	}
+	return &statusError{400, f.list.Err()}
+}
+
 func decodeStruct(raw json.RawMessage, v reflect.Value, field string) error {
 	if raw[0] != '{' {
 		return wrongType(field, v)
@@ -71,7 +92,8 @@ func decodeStruct(raw json.RawMessage, v reflect.Value, field string) error {
 	seen := make(map[string]bool)
 	d := json.NewDecoder(bytes.NewReader(raw))
 	_, _ = d.Token() // the brace; the text is known to be JSON
-	for d.More() {
+	var wrong faults
+	for more := true; more && d.More(); {
 		token, _ := d.Token()
 		name, _ := token.(string)
 		var value json.RawMessage
@@ -82,16 +104,15 @@ func decodeStruct(raw json.RawMessage, v reflect.Value, field string) error {
 		index, known := names[name]
 		switch {
 		case !known:
-			return &statusError{400, gate.FieldErrorf(at, "is not a field here; allowed are %s", list(v.Type()))}
+			more = wrong.add(gate.FieldErrorf(at, "is not a field here; allowed are %s", list(v.Type())))
 		case seen[name]:
-			return &statusError{400, gate.FieldErrorf(at, "is given twice")}
+			more = wrong.add(gate.FieldErrorf(at, "is given twice"))
+		default:
+			more = wrong.add(decodeValue(value, v.Field(index), at))
 		}
 		seen[name] = true
-		if err := decodeValue(value, v.Field(index), at); err != nil {
-			return err
-		}
 	}
-	return nil
+	return wrong.err()
 }
 
 func decodeSlice(raw json.RawMessage, v reflect.Value, field string) error {
@@ -103,13 +124,14 @@ func decodeSlice(raw json.RawMessage, v reflect.Value, field string) error {
 		return wrongType(field, v)
 	}
 	out := reflect.MakeSlice(v.Type(), len(items), len(items))
+	var wrong faults
 	for i, item := range items {
-		if err := decodeValue(item, out.Index(i), fmt.Sprintf("%s[%d]", field, i)); err != nil {
-			return err
+		if !wrong.add(decodeValue(item, out.Index(i), fmt.Sprintf("%s[%d]", field, i))) {
+			break
 		}
 	}
 	v.Set(out)
-	return nil
+	return wrong.err()
 }
 
 // fieldsOf maps the JSON names of a struct to its fields.

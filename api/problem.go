@@ -17,6 +17,14 @@ type Problem struct {
 	Instance string `json:"instance,omitempty"` // the decision id, also X-Request-Id; quote it when asking for help
 	Code     string `json:"code"`               // a gate.Reason or gate.Kind by name; never renamed
 	Field    string `json:"field,omitempty"`    // JSON path of the input at fault, such as "contacts[0].email"
+	// Errors are all mistakes where there are several; Detail and Field are of the first.
+	Errors []Fault `json:"errors,omitempty"`
+}
+
+// Fault is one of several mistakes.
+type Fault struct {
+	Detail string `json:"detail"`
+	Field  string `json:"field,omitempty"`
 }
 
 // statusOfReason is where refusals meet HTTP. Allowed has no entry: it is no problem.

@@ -32,6 +32,11 @@ func problemOf(err error, id, base string) *Problem {
 	if e, ok := errors.AsType[*gate.Error](err); ok {
 		p.Detail, p.Field = e.Error(), e.Field
 	}
+	if several, ok := errors.AsType[gate.Faults](err); ok {
+		for _, e := range several {
+			p.Errors = append(p.Errors, Fault{Detail: e.Error(), Field: e.Field})
+		}
+	}
 	if e, ok := errors.AsType[*statusError](err); ok {
 		p.Status = e.status
 	}

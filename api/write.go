@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,8 @@ type writing struct {
 	compares bool
 	// show finds what the answer shows from the identifier of the changed record; nil: that record.
 	show func(x *exchange, object string) (*shown, error)
+	// limit bounds the body, in bytes; 0: maxBody.
+	limit int64
 }
 
 // write is the one handler of every change: it decodes, guards against repetition and lost updates, calls do, and shows the record that
@@ -44,7 +47,7 @@ func write[In any](o writing, do func(x *exchange, by authority.By, in *In) (obj
 		if _, err := x.query(); err != nil {
 			return err
 		}
-		body, err := x.body()
+		body, err := x.body(cmp.Or(o.limit, maxBody))
 		if err != nil {
 			return err
 		}
@@ -104,8 +107,8 @@ func (x *exchange) mark(id string) (mark *gate.Mark, err error) {
 }
 
 // body reads the whole body, which must be JSON if there is one.
-func (x *exchange) body() ([]byte, error) {
-	body, err := readBody(x.w, x.r, maxBody)
+func (x *exchange) body(limit int64) ([]byte, error) {
+	body, err := readBody(x.w, x.r, limit)
 	if err != nil || len(body) == 0 {
 		return nil, err
 	}

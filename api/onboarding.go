@@ -1,0 +1,186 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/gate"
+)
+
+// NewCustomer is a whole customer as staff describe it, with everything that exists before the first interview. Its parts name each
+// other by slug. Whatever is left out can be made later.
+type NewCustomer struct {
+	Account       NewAccount             `json:"account"`
+	Organizations []CustomerOrganization `json:"organizations,omitempty"` // beside main, which every account has
+	Devices       []CustomerDevice       `json:"devices,omitempty"`
+	Contract      *CustomerContract      `json:"contract,omitempty"`
+	Certification *CustomerCase          `json:"certification,omitempty"` // asked for
+}
+
+// CustomerOrganization is a subdivision of a customer.
+type CustomerOrganization struct {
+	Slug string `json:"slug"`
+	Name string `json:"name"`
+}
+
+// CustomerDevice is a calling system of a customer.
+type CustomerDevice struct {
+	Organization   string           `json:"organization,omitempty"` // by slug; default main
+	Slug           string           `json:"slug"`
+	Name           string           `json:"name"`
+	Environment    gate.Environment `json:"environment"`
+	Grant          *gate.Grant      `json:"grant,omitempty"`
+	DefaultPurpose gate.Purpose     `json:"default_purpose,omitempty"`
+	Addresses      gate.Addresses   `json:"addresses"`
+}
+
+// CustomerContract is a customer's first term.
+type CustomerContract struct {
+	First      gate.Date        `json:"first"`
+	Last       gate.Date        `json:"last"`           // inclusive
+	Zone       string           `json:"zone,omitempty"` // default the account's
+	Grant      gate.Grant       `json:"grant"`
+	Agreements []gate.Agreement `json:"agreements,omitempty"`
+}
+
+// CustomerCase is a certification that a customer asks for.
+type CustomerCase struct {
+	Devices []string     `json:"devices"` // DEVICE or ORGANIZATION/DEVICE, of this customer
+	Profile gate.Profile `json:"profile"`
+}
+
+// OldCustomer is a customer from before certgate.
+type OldCustomer struct {
+	Account       NewAccount             `json:"account"`
+	Organizations []CustomerOrganization `json:"organizations,omitempty"`
+	Devices       []CustomerDevice       `json:"devices,omitempty"`
+	Contract      *CustomerContract      `json:"contract,omitempty"`
+	Certification *CustomerCase          `json:"certification,omitempty"` // asked for, not yet given
+	Certified     *OldCase               `json:"certified,omitempty"`     // given before certgate
+}
+
+// OldCase is a certification from before certgate. Who imports it counts as its approver; somebody else must release it.
+type OldCase struct {
+	ApprovedOn gate.Date    `json:"approved_on"`
+	ApprovedBy string       `json:"approved_by"` // in words
+	Devices    []string     `json:"devices"`
+	Profile    gate.Profile `json:"profile"`
+}
+
+// NewImport takes over customers from before certgate, all or none of them.
+type NewImport struct {
+	Source    string        `json:"source"` // where the list was read from, in words
+	Customers []OldCustomer `json:"customers"`
+	DryRun    bool          `json:"dry_run,omitempty"` // find out what is wrong and change nothing
+}
+
+// Onboarded is a customer with all its parts.
+type Onboarded struct {
+	Account        *Account         `json:"account"`
+	Organizations  []*Organization  `json:"organizations"`
+	Devices        []*Device        `json:"devices"`
+	Contracts      []*Contract      `json:"contracts"`
+	Certifications []*Certification `json:"certifications"`
+}
+
+// Imported says what an import has made: its identifier, none after a dry run, and the accounts by slug.
+type Imported struct {
+	ID       gate.ImportID `json:"id,omitempty"`
+	DryRun   bool          `json:"dry_run"`
+	Accounts []string      `json:"accounts"` // by slug; after a dry run those that would be made
+}
+
+// maxImport bounds the body of an import, in bytes.
+const maxImport = 8 << 20
+
+func onboard(x *exchange, by authority.By, in *NewCustomer) (string, error) {
+	made, err := x.a.Onboard(by, in.customer())
+	return idOf(made, err)
+}
+
+func (x *exchange) showOnboarded(ref string) (*shown, error) {
+	r, err := x.dir.Account(ref)
+	if err != nil {
+		return nil, err
+	}
+	return &shown{path: "/v1/accounts/" + string(r.ID), view: &Onboarded{
+		Account:        x.accountView(r),
+		Organizations:  viewed(x, x.dir.Organizations(r.ID), (*exchange).organizationView),
+		Devices:        viewed(x, x.dir.Devices(r.ID), (*exchange).deviceView),
+		Contracts:      viewed(x, x.dir.Contracts(r.ID), (*exchange).contractView),
+		Certifications: viewed(x, x.dir.Certifications(r.ID), (*exchange).certificationView),
+	}}, nil
+}
+
+func viewed[R, V any](x *exchange, records []R, view func(x *exchange, r R) V) []V {
+	out := make([]V, len(records))
+	for i, r := range records {
+		out[i] = view(x, r)
+	}
+	return out
+}
+
+// importing is the handler of an import; what a dry run finds is no record that could be shown.
+func importing(x *exchange) error {
+	found := &Imported{Accounts: []string{}}
+	show := func(x *exchange, id string) (*shown, error) {
+		found.ID = gate.ImportID(id)
+		if found.DryRun {
+			return &shown{view: found}, nil
+		}
+		found.Accounts = []string{}
+		for _, r := range x.dir.Accounts() {
+			if r.Imported != nil && r.Imported.ID == found.ID {
+				found.Accounts = append(found.Accounts, r.Slug)
+			}
+		}
+		return &shown{view: found}, nil
+	}
+	return write(writing{show: show, limit: maxImport}, func(x *exchange, by authority.By, in *NewImport) (string, error) {
+		list := authority.Takeover{Source: in.Source, Rehearse: in.DryRun}
+		for i := range in.Customers {
+			list.Customers = append(list.Customers, in.Customers[i].customer())
+			found.Accounts = append(found.Accounts, in.Customers[i].Account.Slug)
+		}
+		found.DryRun = in.DryRun
+		id, err := x.a.Import(by, list)
+		return string(id), err
+	})(x)
+}
+
+func (in *NewCustomer) customer() authority.Customer {
+	out := authority.Customer{Account: gate.Account{Slug: in.Account.Slug, Name: in.Account.Name, Zone: in.Account.Zone,
+		Contacts: in.Account.Contacts, Owner: gate.StaffID(in.Account.Owner), Notes: in.Account.Notes}}
+	for _, o := range in.Organizations {
+		out.Organizations = append(out.Organizations, gate.Organization{Slug: o.Slug, Name: o.Name})
+	}
+	for i := range in.Devices {
+		d := &in.Devices[i]
+		out.Devices = append(out.Devices, authority.CustomerDevice{Organization: d.Organization, Device: gate.Device{Slug: d.Slug, Name: d.Name,
+			Environment: d.Environment, Grant: d.Grant, DefaultPurpose: d.DefaultPurpose, Addresses: d.Addresses}})
+	}
+	if c := in.Contract; c != nil {
+		out.Contract = &gate.Contract{First: c.First, Last: c.Last, Zone: c.Zone, Grant: c.Grant, Agreements: c.Agreements}
+	}
+	if c := in.Certification; c != nil {
+		out.Case = &authority.CustomerCase{Devices: c.Devices, Profile: c.Profile}
+	}
+	return out
+}
+
+func (in *OldCustomer) customer() authority.Customer {
+	now := NewCustomer{Account: in.Account, Organizations: in.Organizations, Devices: in.Devices, Contract: in.Contract, Certification: in.Certification}
+	out := now.customer()
+	if c := in.Certified; c != nil {
+		out.Certified = &authority.PastCase{ApprovedOn: c.ApprovedOn, ApprovedBy: c.ApprovedBy,
+			CustomerCase: authority.CustomerCase{Devices: c.Devices, Profile: c.Profile}}
+	}
+	return out
+}
+
+func onboardingRoutes() []route {
+	return []route{
+		post("/v1/onboarding", write(writing{creates: true, show: (*exchange).showOnboarded}, onboard)),
+		{http.MethodPost, "/v1/import", importing},
+	}
+}
