@@ -32,6 +32,7 @@ func AddTo(root *cobra.Command, h Hooks) {
 	t := &tool{hooks: h}
 	root.AddCommand(
 		t.initCommand(), t.demoCommand(),
+		t.onboardCommand(), t.importCommand(),
 		t.accountCommand(), t.organizationCommand(), t.deviceCommand(), t.contractCommand(), t.certificationCommand(),
 		t.credentialCommand(), t.enrollCommand(), t.remediationCommand(), t.explainCommand(), t.watchCommand(),
 		t.staffCommand(), t.whoamiCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(),

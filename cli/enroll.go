@@ -92,8 +92,8 @@ func readInput(cmd *cobra.Command, name string) ([]byte, error) {
 	return text, errors.Join(err, f.Close())
 }
 
-// maxInput bounds what is read from a file or standard input: the API takes a mebibyte.
-const maxInput = 1 << 20
+// maxInput bounds what is read from a file or standard input: the API takes eight mebibytes at most, of an import.
+const maxInput = 8<<20 + 1
 
 // parseLink splits an enrollment link. The token is a secret and stays out of errors.
 func parseLink(link string) (base, token string, err error) {
