@@ -19,10 +19,17 @@ type Stats struct {
 	IssuanceOverdue   int
 	Accounts          map[gate.Status]int
 	Notices           map[gate.NoticeState]int
+	Expiring          map[Expiring]int
 	AuditEvents       int64
 	AuditVerified     bool                 // the last verification found nothing wrong; so did the start
 	JobLastSuccess    map[string]time.Time // zero: never
 	Ready             bool
+}
+
+// Expiring is a kind of thing that ends within a number of days, one of gate.ReminderDays.
+type Expiring struct {
+	Kind gate.NoticeKind // one of gate.ReminderKinds
+	Days int
 }
 
 // Stats counts what there is now. It walks the directory, so it is for a scrape and not for a request.
@@ -32,7 +39,7 @@ func (a *Authority) Stats() Stats {
 		Requests: a.counters.snapshot(&a.counters.requests), HandshakesRefused: a.counters.snapshot(&a.counters.handshakes),
 		DurationSum: time.Duration(a.counters.durationNS.Load()), InFlight: a.flights.len(),
 		Credentials: map[gate.CredentialState]int{}, Certifications: map[gate.CertificationState]int{}, Accounts: map[gate.Status]int{},
-		Notices: a.outbox.count(now), AuditEvents: a.store.EventCount(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
+		Notices: a.outbox.count(now), Expiring: a.expiring(now), AuditEvents: a.store.EventCount(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
 	}
 	last := a.LastVerification()
 	s.AuditVerified = last == nil || last.Err == nil

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"maps"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +40,7 @@ var (
 	overdueDesc        = desc("issuance_overdue", "Approved cases whose credential is overdue.")
 	accountsDesc       = desc("accounts", "Accounts, by status.", "status")
 	noticesDesc        = desc("notices", "Notices, by state; a person must look at those that failed.", "state")
+	expiringDesc       = desc("expiring", "Contracts, certifications, certificates, replaced keys and unopened links that end within so many days.", "kind", "within")
 	eventsDesc         = desc("audit_events", "Events in the audit log.")
 	verifiedDesc       = desc("audit_verified", "1 if the last verification of the audit log, or the start, found nothing wrong.")
 	readyDesc          = desc("ready", "1 if requests can be decided.")
@@ -48,7 +50,7 @@ var (
 // Describe implements prometheus.Collector.
 func (*collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
-		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, eventsDesc, verifiedDesc, readyDesc, jobDesc} {
+		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, eventsDesc, verifiedDesc, readyDesc, jobDesc} {
 		ch <- d
 	}
 }
@@ -79,6 +81,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(eventsDesc, float64(s.AuditEvents))
 	gauge(verifiedDesc, flag(s.AuditVerified))
 	gauge(readyDesc, flag(s.Ready && c.app.config.Load() != nil))
+	for k, n := range s.Expiring {
+		gauge(expiringDesc, float64(n), string(k.Kind), strconv.Itoa(k.Days)+"d")
+	}
 	for job, at := range s.JobLastSuccess {
 		seconds := 0.0
 		if !at.IsZero() {

@@ -107,7 +107,7 @@ func onlyClosedLabels(t *testing.T, families map[string]*dto.MetricFamily) {
 		}
 		for _, m := range family.GetMetric() {
 			for _, label := range m.GetLabel() {
-				if !slices.Contains([]string{"reason", "state", "status", "job"}, label.GetName()) {
+				if !slices.Contains([]string{"reason", "state", "status", "kind", "within", "job"}, label.GetName()) {
 					t.Errorf("%s has a label %s", name, label.GetName())
 				}
 			}

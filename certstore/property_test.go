@@ -141,6 +141,8 @@ func drawn(t *rapid.T) gate.Record {
 		return &gate.BehaviorTable{Behaviors: []gate.Behavior{{Name: name(), Method: "GET", Path: "/x", Cost: 1}}}
 	case gate.HostRecord:
 		return &gate.Host{Name: fmt.Sprintf("host-%d", own), Strictest: gate.Preprod}
+	case gate.ReminderRecord:
+		return &gate.Reminder{ID: pooled("reminder", own), Account: account}
 	case gate.MarkRecord:
 	}
 	return &gate.Mark{ID: pooled("mark", own), Object: name()}

@@ -38,8 +38,10 @@ func Clocks(c *Caller, now time.Time) []Clock {
 		}
 	}
 	if c.Device != nil && c.Device.Environment.NeedsCertification() {
-		run(ContractClock, c.contractEnds(now))
-		run(CertificationClock, c.certificationEnds(now))
+		_, ends := c.lastTerm(now)
+		run(ContractClock, ends)
+		_, ends = c.lastCertified(now)
+		run(CertificationClock, ends)
 	}
 	if c.Certificate != nil && c.Certificate.State(now).Live() {
 		run(CertificateClock, c.Certificate.NotAfter.Add(time.Second)) // NotAfter is inclusive and counts whole seconds, RFC 5280 section 4.1.2.5
@@ -51,28 +53,29 @@ func Clocks(c *Caller, now time.Time) []Clock {
 	return clocks
 }
 
-// contractEnds is the first instant from now on at which no term is in force.
-func (c *Caller) contractEnds(now time.Time) time.Time {
-	for at := now; ; {
-		contract, state := c.contract(at)
+// lastTerm is the last of the terms that follow without gap from now on, nil if none is in force, and the first instant after it.
+func (c *Caller) lastTerm(now time.Time) (last *Contract, ends time.Time) {
+	for ends = now; ; {
+		contract, state := c.contract(ends)
 		if contract == nil || state != ContractInForce {
-			return at
+			return last, ends
 		}
-		at = contract.end()
+		last, ends = contract, contract.end()
 	}
 }
 
-// certificationEnds is the first instant from now on at which no certification is in force.
-func (c *Caller) certificationEnds(now time.Time) time.Time {
-	for at := now; ; {
-		contract, _ := c.contract(at)
-		found, state := c.Certification(contract, at)
-		if found == nil || state != InForce || contract.State(at) != ContractInForce {
-			return at
+// lastCertified is the case with which the certification ends that is in force from now on without gap, nil if none is, and the first
+// instant after it.
+func (c *Caller) lastCertified(now time.Time) (last *Certification, ends time.Time) {
+	for ends = now; ; {
+		contract, _ := c.contract(ends)
+		found, state := c.Certification(contract, ends)
+		if found == nil || state != InForce || contract.State(ends) != ContractInForce {
+			return last, ends
 		}
-		at = contract.end()
-		if found.RecertifyBy != nil && found.RecertifyBy.Before(at) {
-			return *found.RecertifyBy
+		last, ends = found, contract.end()
+		if found.RecertifyBy != nil && found.RecertifyBy.Before(ends) {
+			return last, *found.RecertifyBy
 		}
 	}
 }

@@ -73,6 +73,7 @@ const (
 	CredentialRevoked       Verb = "credential.revoked"
 	RemediationImposed      Verb = "remediation.imposed"
 	RemediationLifted       Verb = "remediation.lifted"
+	CustomerReminded        Verb = "customer.reminded"
 	NoticeReplayed          Verb = "notice.replayed"
 	NoticeDelivered         Verb = "notice.told"
 	StaffProposed           Verb = "staff.proposed"

@@ -1,6 +1,9 @@
 package gate
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Notice is a message owed to a customer or to staff, as it was rendered. It commits together with what it tells of; its delivery
 // comes after and is never waited for.
@@ -53,25 +56,38 @@ const (
 	TakenNotice       NoticeKind = "taken"       // a credential was taken with an enrollment link
 	ClosingNotice     NoticeKind = "closing"     // an account will be closed
 	InterviewNotice   NoticeKind = "interview"   // an interview was planned, moved, canceled or missed
+
+	ContractEndsNotice       NoticeKind = "contract-ends"       // a reminder, as are the following; see Countdown
+	RecertificationDueNotice NoticeKind = "recertification-due" // of a certification that ends before the contract
+	CertificateEndsNotice    NoticeKind = "certificate-ends"
+	KeyEndsNotice            NoticeKind = "key-ends"  // a key that was replaced
+	LinkEndsNotice           NoticeKind = "link-ends" // an enrollment link that nobody has opened
 )
 
 // NoticeKinds lists them all.
 func NoticeKinds() []NoticeKind {
-	return []NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
+	return append([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice}
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice}, ReminderKinds()...)
 }
 
-// Recipients are the contacts of an account for a kind of notice: the technical ones for what they must act on, all for the rest.
+// Recipients are the contacts of an account for a kind of notice: the technical ones for what they alone can do, the business ones too
+// for what needs an agreement, all for the rest.
 func Recipients(a *Account, kind NoticeKind) []Contact {
-	if kind != EnrollmentNotice {
+	var roles []ContactRole
+	switch kind {
+	case EnrollmentNotice, CertificateEndsNotice, KeyEndsNotice, LinkEndsNotice:
+		roles = []ContactRole{TechnicalContact}
+	case ContractEndsNotice, RecertificationDueNotice:
+		roles = []ContactRole{TechnicalContact, BusinessContact}
+	default:
 		return a.Contacts
 	}
-	var technical []Contact
+	var to []Contact
 	for _, c := range a.Contacts {
-		if c.Role == TechnicalContact {
-			technical = append(technical, c)
+		if slices.Contains(roles, c.Role) {
+			to = append(to, c)
 		}
 	}
-	return technical
+	return to
 }

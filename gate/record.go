@@ -23,13 +23,14 @@ const (
 	BehaviorsRecord     RecordKind = "behaviors"
 	HostRecord          RecordKind = "host"
 	MarkRecord          RecordKind = "mark"
+	ReminderRecord      RecordKind = "reminder"
 )
 
 // RecordKinds lists them all.
 func RecordKinds() []RecordKind {
 	return []RecordKind{AccountRecord, OrganizationRecord, DeviceRecord, ContractRecord, CertificationRecord, KeyRecord,
 		CertificateRecord, EnrollmentRecord, RemediationRecord, NoticeRecord, StaffRecord, CARecord, PepperRecord, BehaviorsRecord,
-		HostRecord, MarkRecord}
+		HostRecord, MarkRecord, ReminderRecord}
 }
 
 // Record is something that the store keeps under its kind and identifier. The JSON form of the implementing types is what lies on
@@ -71,6 +72,7 @@ func (*Pepper) RecordKind() RecordKind        { return PepperRecord }
 func (*BehaviorTable) RecordKind() RecordKind { return BehaviorsRecord }
 func (*Host) RecordKind() RecordKind          { return HostRecord }
 func (*Mark) RecordKind() RecordKind          { return MarkRecord }
+func (*Reminder) RecordKind() RecordKind      { return ReminderRecord }
 
 // RecordID is the identifier under which the record is stored.
 func (a *Account) RecordID() string       { return string(a.ID) }
@@ -89,6 +91,7 @@ func (p *Pepper) RecordID() string        { return padded(p.Version) }
 func (*BehaviorTable) RecordID() string   { return "table" }
 func (h *Host) RecordID() string          { return h.Name }
 func (m *Mark) RecordID() string          { return m.ID }
+func (r *Reminder) RecordID() string      { return r.ID }
 
 // padded prints a version so that text order is number order.
 func padded(n int) string {

@@ -15,7 +15,7 @@ func TestEveryKindOfRecordHasOneType(t *testing.T) {
 	records := []gate.Record{
 		&gate.Account{ID: "1"}, &gate.Organization{ID: "1"}, &gate.Device{ID: "1"}, &gate.Contract{ID: "1"}, &gate.Certification{ID: "1"},
 		&gate.Key{ID: "1"}, &gate.Certificate{ID: "1"}, &gate.Enrollment{ID: "1"}, &gate.Remediation{ID: "1"}, &gate.Notice{ID: "1"},
-		&gate.Staff{ID: "1"}, &gate.CA{}, &gate.Pepper{Version: 1}, &gate.BehaviorTable{}, &gate.Host{Name: "1"}, &gate.Mark{ID: "1"},
+		&gate.Staff{ID: "1"}, &gate.CA{}, &gate.Pepper{Version: 1}, &gate.BehaviorTable{}, &gate.Host{Name: "1"}, &gate.Mark{ID: "1"}, &gate.Reminder{ID: "1"},
 	}
 	ids := map[gate.RecordKind]string{gate.CARecord: strings.Repeat("0", 64), gate.PepperRecord: "00000001", gate.BehaviorsRecord: "table"}
 	got := map[gate.RecordKind]bool{}
@@ -95,10 +95,15 @@ func TestAFingerprintIsReadAsItIsPrinted(t *testing.T) {
 
 func TestWhoIsToldWhat(t *testing.T) {
 	account := acme()
+	account.Contacts = append(account.Contacts, gate.Contact{Role: gate.SecurityContact, Name: "Sec", Email: "sec@acme.example"})
 	for _, kind := range gate.NoticeKinds() {
 		want := account.Contacts
-		if kind == gate.EnrollmentNotice {
-			want = account.Contacts[1:] // the link is for the technical contact alone
+		switch kind {
+		case gate.EnrollmentNotice, gate.CertificateEndsNotice, gate.KeyEndsNotice, gate.LinkEndsNotice:
+			want = account.Contacts[1:2] // nobody else can take a credential
+		case gate.ContractEndsNotice, gate.RecertificationDueNotice:
+			want = account.Contacts[:2]
+		default:
 		}
 		if diff := cmp.Diff(want, gate.Recipients(&account, kind)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", kind, diff)

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/onerecord/certgate/gate"
@@ -30,6 +31,8 @@ type Data struct {
 	Until time.Time `json:"until,omitzero"`
 	// Due is the time by which the customer must have acted.
 	Due time.Time `json:"due,omitzero"`
+	// Days are left until Due, of 24 hours, a part of one counting whole.
+	Days int `json:"days,omitempty"`
 	// LastDay is the last day of the contract.
 	LastDay gate.Date `json:"last_day,omitempty"`
 	// Granted is what the contract grants now, as one line.
@@ -70,6 +73,25 @@ func (d Data) When(t time.Time) string {
 	return s + " in " + d.Zone.String() + ")"
 }
 
+// Day shows the day of a time as the customer's calendar has it, in a template {{.Day .Due}}.
+func (d Data) Day(t time.Time) string {
+	if d.Zone != nil {
+		t = t.In(d.Zone)
+	}
+	return t.Format("2 January 2006")
+}
+
+// Left says in words how many days are left, empty if it is not known.
+func (d Data) Left() string {
+	switch d.Days {
+	case 0:
+		return ""
+	case 1:
+		return "1 day"
+	}
+	return strconv.Itoa(d.Days) + " days"
+}
+
 // sample is made up, for previews and for trying templates. Every field is set.
 func sample(kind gate.NoticeKind) Data {
 	data := Data{
@@ -77,7 +99,7 @@ func sample(kind gate.NoticeKind) Data {
 		Environment: "production", Case: "cas_01jq8z5v3n7t2m4k6h9r0s1w2y", Verb: "suspended", Why: "The key was found in a public repository.",
 		From:  time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC),
 		Until: time.Date(2027, time.March, 16, 14, 30, 0, 0, time.UTC),
-		Due:   time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC), LastDay: "2027-03-31",
+		Due:   time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC), LastDay: "2027-03-31", Days: 30,
 		Granted: "fhir-query and ihe-document-query for TREAT",
 		Contact: "Certification, certification@example.com, +1 555 0100", Interviewer: "Ben Ode", Meeting: "https://meet.example.com/abc-defg-hij",
 		Invitation: &Invitation{Start: time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC), Zones: []*time.Location{time.FixedZone("EST", -5*60*60), time.UTC}},
@@ -111,6 +133,25 @@ func sample(kind gate.NoticeKind) Data {
 	case gate.InterviewNotice:
 		data.Noun, data.Name, data.Verb, data.Why = "certification", string(data.Case), "scheduled", ""
 	default:
+		sampleReminder(kind, &data)
 	}
 	return data
+}
+
+// sampleReminder fits made-up data to a reminder.
+func sampleReminder(kind gate.NoticeKind, data *Data) {
+	switch kind {
+	case gate.ContractEndsNotice:
+		data.Noun, data.Name = "contract", "con_01jq8z5v3n7t2m4k6h9r0s1w30"
+		data.Due = time.Date(2027, time.April, 1, 5, 0, 0, 0, time.UTC)
+	case gate.RecertificationDueNotice:
+		data.Noun, data.Name = "certification", string(data.Case)
+	case gate.CertificateEndsNotice:
+		data.Noun = "certificate"
+	case gate.KeyEndsNotice:
+		data.Noun, data.Days = "key", 7
+	case gate.LinkEndsNotice:
+		data.Noun, data.Days = "enrollment link", 1
+	default:
+	}
 }

@@ -1,0 +1,155 @@
+package gate
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Reminder is that a customer was reminded that something ends. It commits together with its notice, and there is one for each mark that
+// was told: that it exists is what keeps it from being told again.
+type Reminder struct {
+	ID      string     `json:"id"` // from Countdown.ReminderID
+	Account AccountID  `json:"account"`
+	Kind    NoticeKind `json:"kind"`
+	Subject string     `json:"subject"` // identifier of what ends
+	Ends    time.Time  `json:"ends"`
+	Days    int        `json:"days"` // the mark, one of Countdown.Marks; fewer days may have been left when it was told
+	At      time.Time  `json:"at"`
+	Notice  NoticeID   `json:"notice"`
+}
+
+// Countdown is something that ends unless people act, and of which the customer is reminded.
+type Countdown struct {
+	Kind    NoticeKind // one of ReminderKinds
+	Subject string     // identifier of the contract, certification, certificate, key or enrollment
+	Since   time.Time  // when this end was settled; a mark before that is not told, for whoever settled it told the end
+	Ends    time.Time  // the first instant at which it has run out
+}
+
+// ReminderKinds are the kinds of notice that remind, a closed list.
+func ReminderKinds() []NoticeKind {
+	return []NoticeKind{ContractEndsNotice, RecertificationDueNotice, CertificateEndsNotice, KeyEndsNotice, LinkEndsNotice}
+}
+
+// ReminderDays are the marks at which a customer is reminded, in days of 24 hours before the end, the last one first.
+func ReminderDays() []int { return []int{1, 7, 14, 30, 60, 90} }
+
+// Marks are the marks of this countdown. A link is reminded of once, a day before it ends; it lives for EnrollmentLifetime.
+func (c *Countdown) Marks() []int {
+	if c.Kind == LinkEndsNotice {
+		return []int{1}
+	}
+	return ReminderDays()
+}
+
+// Due is the mark that is to be told at now; sent says whether a reminder exists. After a pause it is the nearest one alone: one that
+// was missed is not made up for. A renewal moves the end, and with it every mark.
+func (c *Countdown) Due(now time.Time, sent func(id string) bool) (days int, due bool) {
+	marks := c.Marks()
+	nearest := slices.IndexFunc(marks, func(days int) bool { return !now.Before(c.mark(days)) })
+	if nearest < 0 || !now.Before(c.Ends) || !c.Since.Before(c.mark(marks[nearest])) {
+		return 0, false
+	}
+	for _, days := range marks[:nearest+1] {
+		if sent(c.ReminderID(days)) {
+			return 0, false // a later one is there if the clock was set back
+		}
+	}
+	return marks[nearest], true
+}
+
+func (c *Countdown) mark(days int) time.Time {
+	return c.Ends.Add(-time.Duration(days) * 24 * time.Hour)
+}
+
+// Left is how many days are left at now, a part of a day counting as one.
+func (c *Countdown) Left(now time.Time) int {
+	return int((c.Ends.Sub(now) + 24*time.Hour - 1) / (24 * time.Hour))
+}
+
+// ReminderID names the reminder of a mark. What ends, when, and the mark are in it, so that it can be made only once.
+func (c *Countdown) ReminderID(days int) string {
+	return string(c.Kind) + "/" + c.Subject + "/" + c.Ends.UTC().Format(time.RFC3339) + "/" + strconv.Itoa(days)
+}
+
+// Belongings are what a device holds beside what Caller shows.
+type Belongings struct {
+	Keys  []*Key        // all of the device
+	Links []*Enrollment // all of the device
+}
+
+// Countdowns are those that run for a device at now; c has its newest certificate. Where account, organization or device are terminated
+// by the end, there is nothing to remind of, and without a certification in force credentials are no use.
+func Countdowns(c *Caller, b *Belongings, now time.Time) []Countdown {
+	var list []Countdown
+	run := func(k Countdown) {
+		if k.Ends = k.Ends.UTC(); k.Ends.After(now) && !c.terminated(k.Ends) {
+			list = append(list, k)
+		}
+	}
+	for _, link := range b.Links {
+		if link.State(false, now) == EnrollmentOpen {
+			run(Countdown{LinkEndsNotice, string(link.ID), link.ReleasedAt, link.ExpiresAt})
+		}
+	}
+	if c.Device == nil || !c.Device.Environment.NeedsCertification() {
+		return list
+	}
+	term, termEnds := c.lastTerm(now)
+	if term != nil {
+		run(Countdown{ContractEndsNotice, string(term.ID), term.settled(), termEnds})
+	}
+	certified, ends := c.lastCertified(now)
+	if certified == nil {
+		return list
+	}
+	if ends.Before(termEnds) { // else it ends with the contract, of which the customer is reminded
+		run(Countdown{RecertificationDueNotice, string(certified.ID), certified.settled(), ends})
+	}
+	if crt := c.Certificate; crt != nil && crt.State(now).Live() && StatusOf(c.Remediations[OfCertificate], now) != Terminated {
+		run(Countdown{CertificateEndsNotice, string(crt.ID), crt.IssuedAt, crt.NotAfter.Add(time.Second)})
+	}
+	for _, key := range b.retiring(now) {
+		run(key)
+	}
+	return list
+}
+
+// retiring are the keys that were replaced and still count, since the key that replaced them.
+func (b *Belongings) retiring(now time.Time) []Countdown {
+	var list []Countdown
+	var since time.Time
+	for _, k := range b.Keys {
+		if k.IssuedAt.After(since) {
+			since = k.IssuedAt
+		}
+	}
+	for _, k := range b.Keys {
+		if k.State(now) == Retiring {
+			list = append(list, Countdown{KeyEndsNotice, string(k.ID), since, *k.RetireAt})
+		}
+	}
+	return list
+}
+
+// terminated reports whether account, organization or device are, or are planned to be, terminated at now.
+func (c *Caller) terminated(now time.Time) bool {
+	return slices.ContainsFunc(c.Remediations[:OfKey], func(level []*Remediation) bool { return StatusOf(level, now) == Terminated })
+}
+
+// settled is when the last day of the contract was agreed.
+func (c *Contract) settled() time.Time {
+	if n := len(c.Extensions); n > 0 {
+		return c.Extensions[n-1].Confirmed.At
+	}
+	return c.CreatedAt
+}
+
+// settled is when the end of the certification was settled.
+func (c *Certification) settled() time.Time {
+	if c.RecertifyBy != nil && c.Demanded != nil {
+		return c.Demanded.At
+	}
+	return c.Approved.At
+}
