@@ -152,6 +152,11 @@ func (c *Client) MissInterview(ctx context.Context, id, interview string, in Why
 	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications", id, "interviews", interview, "absence"), options: o}, in)
 }
 
+// AnswerQuestions takes what the customer answered in writing.
+func (c *Client) AnswerQuestions(ctx context.Context, id string, answers []gate.Answer, o ...Option) (*Certification, error) {
+	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications", id, "answers"), options: o}, NewAnswers{answers})
+}
+
 // CloseFinding notes how the n-th finding, from 0, was settled.
 //
 //nolint:revive // the path has two names in it

@@ -45,6 +45,11 @@ type InterviewRecord struct {
 	Findings  []string        `json:"findings,omitempty"` // what must be closed before approval
 }
 
+// NewAnswers are what the customer answered in writing.
+type NewAnswers struct {
+	Answers []gate.Answer `json:"answers"`
+}
+
 // Approval decides a case for the customer.
 type Approval struct {
 	Why string `json:"why,omitempty"`
@@ -138,6 +143,11 @@ func missInterview(x *exchange, by authority.By, in *Why) (string, error) {
 func recordInterview(x *exchange, by authority.By, in *InterviewRecord) (string, error) {
 	made, err := x.a.HoldInterview(by, x.certification(), x.interview(),
 		gate.Transcript{Attendees: in.Attendees, Recording: in.Recording, DemoShown: in.DemoShown, Answers: in.Answers}, in.Findings)
+	return idOf(made, err)
+}
+
+func answerQuestions(x *exchange, by authority.By, in *NewAnswers) (string, error) {
+	made, err := x.a.AnswerQuestions(by, x.certification(), in.Answers)
 	return idOf(made, err)
 }
 

@@ -69,7 +69,7 @@ var wire = map[string]any{
 	"Explanation": api.Explanation{}, "Checked": api.Checked{}, "Call": api.Call{}, "Decision": api.Decision{},
 	"Contact": gate.Contact{}, "Grant": gate.Grant{}, "Addresses": gate.Addresses{}, "Act": gate.Act{}, "Ending": gate.Ending{},
 	"Revocation": gate.Revocation{}, "Agreement": gate.Agreement{}, "Profile": gate.Profile{}, "Attendee": gate.Attendee{},
-	"Recording": gate.Recording{}, "Answer": gate.Answer{}, "Transcript": gate.Transcript{}, "Interview": gate.Interview{}, "Plan": gate.Plan{}, "Moving": gate.Moving{}, "Meeting": gate.Meeting{},
+	"Recording": gate.Recording{}, "Answer": gate.Answer{}, "NewAnswers": api.NewAnswers{}, "WrittenAnswers": gate.WrittenAnswers{}, "Transcript": gate.Transcript{}, "Interview": gate.Interview{}, "Plan": gate.Plan{}, "Moving": gate.Moving{}, "Meeting": gate.Meeting{},
 	"Finding": gate.Finding{}, "Subject": gate.Subject{}, "Lifting": gate.Lifting{}, "Actor": gate.Actor{}, "RecordChange": gate.Change{},
 	"NewRenewal": api.NewRenewal{}, "NewAmendment": api.NewAmendment{}, "NewExtension": api.NewExtension{}, "Closing": api.Closing{},
 	"NewChangeReport": api.NewChangeReport{}, "Judgment": api.Judgment{}, "NewProfile": api.NewProfile{}, "Joiner": api.Joiner{},

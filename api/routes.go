@@ -64,6 +64,7 @@ func caseRoutes() []route {
 		post("/v1/certifications/{certification}/interviews/{interview}/record", write(changes, recordInterview)),
 		post("/v1/certifications/{certification}/interviews/{interview}/cancellation", write(changes, cancelInterview)),
 		post("/v1/certifications/{certification}/interviews/{interview}/absence", write(changes, missInterview)),
+		post("/v1/certifications/{certification}/answers", write(changes, answerQuestions)),
 		post("/v1/certifications/{certification}/findings/{finding}/closing", write(changes, closeFinding)),
 		post("/v1/certifications/{certification}/approval", write(changes, approve)),
 		post("/v1/certifications/{certification}/rejection", write(changes, reject)),

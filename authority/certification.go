@@ -17,6 +17,7 @@ func (a *Authority) RequestCertification(by By, in gate.Certification) (*gate.Ce
 	}
 	c := &gate.Certification{
 		ID: gate.CertificationID(a.newID(gate.CertificationPrefix)), Contract: in.Contract, Devices: in.Devices, Profile: in.Profile,
+		Questions: gate.QuestionsVersion,
 		Requested: a.act(by, ""),
 	}
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {

@@ -123,6 +123,10 @@ func operations() []operation {
 			_, err := o.HoldInterview(by, s.scheduled.ID, s.scheduled.Interviews[0].ID, transcript(), nil)
 			return err
 		}},
+		{"AnswerQuestions", gate.HoldInterview, "ben", gate.QuestionsAnswered, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.AnswerQuestions(by, s.requested.ID, transcript().Answers)
+			return err
+		}},
 		{"CloseFinding", gate.HoldInterview, "ben", gate.FindingClosed, "", func(o *office, s *scene, by authority.By) error {
 			_, err := o.CloseFinding(by, s.found.ID, 0, "on another continent")
 			return err

@@ -155,7 +155,7 @@ func (d *draft) request(field string, contract *gate.Contract, devices map[strin
 		d.note(field, gate.Errorf(gate.Invalid, "a certification ends with its contract; add one"))
 		return nil
 	}
-	c := &gate.Certification{ID: gate.CertificationID(d.a.newID(gate.CertificationPrefix)), Account: contract.Account, Contract: contract.ID,
+	c := &gate.Certification{ID: gate.CertificationID(d.a.newID(gate.CertificationPrefix)), Account: contract.Account, Contract: contract.ID, Questions: gate.QuestionsVersion,
 		Devices: []gate.DeviceID{}, Profile: in.Profile, Requested: gate.Act{By: d.by.Staff, At: contract.CreatedAt}}
 	d.note(field, d.a.checkProfile(&in.Profile))
 	for i, ref := range in.Devices {

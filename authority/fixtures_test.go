@@ -21,6 +21,7 @@ import (
 	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/gatetest"
 )
 
 func TestMain(m *testing.M) {
@@ -224,8 +225,7 @@ func (o *office) interviewed(contract *gate.Contract, devices ...gate.DeviceID) 
 }
 
 func transcript() gate.Transcript {
-	return gate.Transcript{Attendees: []gate.Attendee{{Name: "Ann", Consented: true}}, Recording: gate.Recording{Reference: "rec"}, DemoShown: true,
-		Answers: []gate.Answer{{Question: "Where are keys kept?", Text: "In a vault."}}}
+	return gatetest.Transcript()
 }
 
 func (o *office) certify(contract *gate.Contract, devices ...gate.DeviceID) *gate.Certification {

@@ -75,6 +75,14 @@ func (a *Authority) HoldInterview(by By, id gate.CertificationID, interview gate
 		}})
 }
 
+// AnswerQuestions takes answers that the customer gave in writing, before or after an interview.
+func (a *Authority) AnswerQuestions(by By, id gate.CertificationID, answers []gate.Answer) (*gate.Certification, error) {
+	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.QuestionsAnswered,
+		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
+			return c.AnswerInWriting(answers, a.act(by, ""))
+		}})
+}
+
 // invite adds to a notice what it says of an interview: when, where and with whom, and the invitation, or its cancellation, for calendars.
 func (a *Authority) invite(tx *certstore.Tx, c *gate.Certification, v *gate.Interview, data *notify.Data) error {
 	account, err := certstore.Get[gate.Account](tx, string(c.Account))

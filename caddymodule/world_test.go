@@ -32,6 +32,7 @@ import (
 	"github.com/onerecord/certgate/caddymodule"
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/gatetest"
 	"github.com/onerecord/certgate/issuer"
 )
 
@@ -290,9 +291,7 @@ func (w *world) certify(contract *gate.Contract, devices ...gate.DeviceID) *gate
 	must(w.t, err)
 	c, err = a.ScheduleInterview(w.ben, c.ID, gate.Plan{At: time.Now().Add(time.Hour)})
 	must(w.t, err)
-	c, err = a.HoldInterview(w.ben, c.ID, c.Interviews[0].ID, gate.Transcript{
-		Attendees: []gate.Attendee{{Name: "Ann", Consented: true}}, Recording: gate.Recording{Reference: "rec"}, DemoShown: true,
-		Answers: []gate.Answer{{Question: "Where are keys kept?", Text: "In a vault."}}}, nil)
+	c, err = a.HoldInterview(w.ben, c.ID, c.Interviews[0].ID, gatetest.Transcript(), nil)
 	must(w.t, err)
 	c, err = a.Approve(w.cho, c.ID, "")
 	must(w.t, err)

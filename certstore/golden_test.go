@@ -49,13 +49,13 @@ func golden() map[gate.RecordKind]gate.Record {
 		},
 		&gate.Certification{
 			ID: "cas_1", Account: "acc_1", Contract: "con_1", Devices: []gate.DeviceID{"dev_1"},
-			Profile: profile, Requested: act,
+			Profile: profile, Requested: act, Questions: 1, Written: []gate.WrittenAnswers{{Answers: []gate.Answer{{Question: "tls", Text: "1.3", NotApplicable: "no"}}, Act: act}},
 			Interviews: []gate.Interview{{ID: "int_1", Plan: plan, Follows: "int_0", Moved: []gate.Moving{{Was: plan, Act: act}}, Canceled: true, Missed: true, Ended: &act, Held: &gate.Transcript{
 				By: "stf_ben", At: dawn, Attendees: []gate.Attendee{{Name: "Dana", Consented: true}},
 				Recording: gate.Recording{Reference: "rec-1", SHA256: fixedPrint(3).String()}, DemoShown: true,
 				Answers: []gate.Answer{{Question: "Where is the key?", Text: "in an HSM", NotApplicable: "no"}},
 			}}},
-			Findings: []gate.Finding{{Text: "no rotation", Raised: act, Closed: &act}}, Approved: &act, Rejected: &act, Withdrawn: &act,
+			Findings: []gate.Finding{{Text: "no rotation", Question: "key-rotation", Raised: act, Closed: &act}}, Approved: &act, Rejected: &act, Withdrawn: &act,
 			Imported:    &gate.PastApproval{On: "2026-03-01", By: "Dana, by mail", Import: imported},
 			IssuanceDue: &later, Released: &act, EnrolledAt: &later, RecertifyBy: &later, Revoked: &gate.Ending{At: later, By: "stf_cho", Why: "for cause"},
 			Carried: []gate.Carrying{{Contract: "con_2", Act: act}}, Joined: []gate.Joining{{Device: "dev_1", Act: act}},

@@ -23,6 +23,7 @@ func (t *tool) certificationCommand() *cobra.Command {
 		t.shower("show CASE", "Shows a certification, with what is missing", "/v1/certifications/%s"),
 		t.certificationSchedule(), t.interviewEnd("cancel-interview", "cancellation", "Calls the planned interview off, and takes it out of the calendars"),
 		t.interviewEnd("miss-interview", "absence", "Notes that somebody did not come to the planned interview"), t.certificationRecord(),
+		t.certificationQuestions(), t.certificationAnswer(),
 		t.verb(verb{
 			use: "close-finding CASE NUMBER", short: "Notes how a finding was settled; findings are numbered from 0", reason: true, compares: true,
 			do: func(args []string, why string) (change, error) {

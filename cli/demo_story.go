@@ -174,11 +174,26 @@ var demoInterview = api.InterviewRecord{
 	Attendees: []gate.Attendee{{Name: "Ann Lee", Consented: true}, {Name: "ben", Consented: true}},
 	Recording: gate.Recording{Reference: "recordings/interview-1.mp4"},
 	DemoShown: true,
-	Answers: []gate.Answer{
-		{Question: "Where does the integration run, and who can reach it?", Text: "In our own data center; four engineers, by name."},
-		{Question: "How are production key and private key kept?", Text: "In a hardware module; neither is ever on a laptop."},
-		{Question: "Do subcontractors see data?", NotApplicable: "there are none"},
-	},
+	Answers:   demoAnswers(),
+}
+
+// demoAnswers are what the demo's customer says to the questions.
+func demoAnswers() (answers []gate.Answer) {
+	said := map[string]string{
+		"hosting":     "In our own data center; four engineers, by name.",
+		"key-storage": "In a hardware module; neither is ever on a laptop.",
+	}
+	for _, q := range gate.Questions(gate.QuestionsVersion) {
+		a := gate.Answer{Question: q.ID, Text: said[q.ID]}
+		switch {
+		case q.ID == "gateway-readiness":
+			a.NotApplicable = "only queries are made"
+		case a.Text == "":
+			a.Text = "Shown in the interview; see the recording."
+		}
+		answers = append(answers, a)
+	}
+	return answers
 }
 
 // approve has the case decided by somebody who did not interview.

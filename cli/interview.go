@@ -67,7 +67,9 @@ func (t *tool) onlyContract(ctx context.Context, account string) (string, error)
 }
 
 // interviewExample is what an interview's file looks like. A test holds it to the API's form.
-const interviewExample = `# What an interview yielded, for: certgate certification record CASE --file interview.yaml
+func interviewExample() string {
+	var s strings.Builder
+	s.WriteString(`# What an interview yielded, for: certgate certification record CASE --file interview.yaml
 attendees:
   - {name: Ann Lee, consented: true}
   - {name: ben, consented: true}
@@ -75,14 +77,70 @@ recording:
   reference: recordings/2027/acme.mp4   # where it is held; may be added by a follow-up
   # sha256: ...                         # of the file, where it is at hand
 demo_shown: true
+# Each question is answered (text) or does not apply (not_applicable, with the reason). One with neither, which nobody could answer,
+# becomes a finding; one left out must have been answered in writing, or is answered in a follow-up.
 answers:
-  - question: How are production key and private key kept?
-    text: In a hardware module; neither is ever on a laptop.
-  - question: Do subcontractors see data?
-    not_applicable: there are none
-# What nobody could answer, or was not good enough; each must be closed before approval.
+`)
+	for _, q := range gate.Questions(gate.QuestionsVersion) {
+		fmt.Fprintf(&s, "  # %s: %s\n  - question: %s\n", q.Topic, q.Text, q.ID)
+		if q.ID == "gateway-readiness" {
+			s.WriteString("    not_applicable: only queries are made\n")
+		} else {
+			s.WriteString("    text: As the security handbook says, section 4.\n")
+		}
+	}
+	s.WriteString(`# What was not good enough; each must be closed before approval.
 findings: []
-`
+`)
+	return s.String()
+}
+
+// certificationQuestions lists what customers are asked.
+func (t *tool) certificationQuestions() *cobra.Command {
+	version := gate.QuestionsVersion
+	c := &cobra.Command{Use: "questions", Short: "Lists the questions that customers are asked", Args: cobra.NoArgs}
+	c.Flags().IntVar(&version, "version", version, "version of the list; show CASE says which one a case is asked")
+	return t.leaf(c, func(cmd *cobra.Command, _ []string) error {
+		questions := gate.Questions(version)
+		if questions == nil {
+			return usagef("--version %d: there are versions 1 to %d", version, gate.QuestionsVersion)
+		}
+		for _, q := range questions {
+			fmt.Fprintf(cmd.OutOrStdout(), "%-20s %-14s %s\n", q.ID, q.Topic, q.Text)
+		}
+		return nil
+	})
+}
+
+// certificationAnswer takes written answers from a file.
+func (t *tool) certificationAnswer() *cobra.Command {
+	var file string
+	c := t.compares(&cobra.Command{
+		Use: "answer CASE", Short: "Takes the customer's written answers from a YAML or JSON file with the list answers", Args: arguments("CASE"),
+		Example: "  certgate certification record --example > answers.yaml  (keep its answers)\n  certgate certification answer cas_... --file answers.yaml",
+	})
+	c.Flags().StringVar(&file, "file", "", "YAML or JSON file with the answers; - is standard input")
+	return require(t.leaf(c, func(cmd *cobra.Command, args []string) error {
+		record, err := readRecord(cmd, file)
+		if err != nil {
+			return err
+		}
+		return t.send(cmd, step(pathTo("/v1/certifications/%s/answers", args[0]), record))
+	}), "file")
+}
+
+// readRecord reads a file of YAML or JSON, which the server looks at closely.
+func readRecord(cmd *cobra.Command, file string) (map[string]any, error) {
+	text, err := readInput(cmd, file)
+	if err != nil {
+		return nil, fmt.Errorf("--file: %w", err)
+	}
+	var record map[string]any
+	if err := yaml.Unmarshal(text, &record); err != nil { // JSON is YAML
+		return nil, usagef("--file %s is neither YAML nor JSON: %w", file, err)
+	}
+	return record, nil
+}
 
 // certificationRecord records an interview from a file.
 func (t *tool) certificationRecord() *cobra.Command {
@@ -99,20 +157,16 @@ func (t *tool) certificationRecord() *cobra.Command {
 	return t.leaf(c, func(cmd *cobra.Command, args []string) error {
 		switch {
 		case example:
-			fmt.Fprint(cmd.OutOrStdout(), interviewExample)
+			fmt.Fprint(cmd.OutOrStdout(), interviewExample())
 			return nil
 		case len(args) == 0:
 			return usagef("CASE is missing")
 		case file == "":
 			return usagef("--file is missing: YAML or JSON file with the record; --example prints one")
 		}
-		text, err := readInput(cmd, file)
+		record, err := readRecord(cmd, file)
 		if err != nil {
-			return fmt.Errorf("--file: %w", err)
-		}
-		var record map[string]any
-		if err := yaml.Unmarshal(text, &record); err != nil { // JSON is YAML
-			return usagef("--file %s is neither YAML nor JSON: %w", file, err)
+			return err
 		}
 		if interview == "" {
 			if interview, err = t.plannedInterview(cmd.Context(), args[0]); err != nil {

@@ -9,18 +9,21 @@ import (
 // Certification is one case: an integration is shown to OneRecord's staff in a recorded interview, judged, and released. The record
 // keeps the facts; State derives where the case stands.
 type Certification struct {
-	ID         CertificationID `json:"id"`
-	Account    AccountID       `json:"account"`
-	Contract   ContractID      `json:"contract"` // it ends with this contract's term, unless it is carried over
-	Devices    []DeviceID      `json:"devices"`  // production devices that it covers; one on no list is refused
-	Profile    Profile         `json:"profile"`  // frozen by approval
-	Requested  Act             `json:"requested"`
-	Interviews []Interview     `json:"interviews"`
-	Findings   []Finding       `json:"findings"`
-	Approved   *Act            `json:"approved,omitempty"`
-	Imported   *PastApproval   `json:"imported,omitempty"` // approved before certgate; Approved says who imported it
-	Rejected   *Act            `json:"rejected,omitempty"`
-	Withdrawn  *Act            `json:"withdrawn,omitempty"`
+	ID        CertificationID `json:"id"`
+	Account   AccountID       `json:"account"`
+	Contract  ContractID      `json:"contract"` // it ends with this contract's term, unless it is carried over
+	Devices   []DeviceID      `json:"devices"`  // production devices that it covers; one on no list is refused
+	Profile   Profile         `json:"profile"`  // frozen by approval
+	Requested Act             `json:"requested"`
+	// Questions is the version of the list that it is asked, see Questions.
+	Questions  int              `json:"questions,omitempty"`
+	Written    []WrittenAnswers `json:"written,omitempty"` // oldest first
+	Interviews []Interview      `json:"interviews"`
+	Findings   []Finding        `json:"findings"`
+	Approved   *Act             `json:"approved,omitempty"`
+	Imported   *PastApproval    `json:"imported,omitempty"` // approved before certgate; Approved says who imported it
+	Rejected   *Act             `json:"rejected,omitempty"`
+	Withdrawn  *Act             `json:"withdrawn,omitempty"`
 	// IssuanceDue is until when the approved case is to be released, as it was counted when it was approved; it stops with Released.
 	IssuanceDue *time.Time `json:"issuance_due,omitempty"`
 	Released    *Act       `json:"released,omitempty"`
@@ -159,6 +162,7 @@ func (c *Certification) open() error {
 func (c Certification) clone() Certification {
 	c.Devices = slices.Clone(c.Devices)
 	c.Interviews = slices.Clone(c.Interviews)
+	c.Written = slices.Clone(c.Written)
 	c.Findings = slices.Clone(c.Findings)
 	c.Carried = slices.Clone(c.Carried)
 	c.Joined = slices.Clone(c.Joined)
@@ -183,10 +187,8 @@ func (c *Certification) Missing(contract *Contract, now time.Time) []string {
 		need(last.recorded(), "the reference of the recording")
 		need(last.consented(), "every attendee's consent to the recording")
 		need(slices.ContainsFunc(held, func(t *Transcript) bool { return t.DemoShown }), "the demo")
-		answers := answersOf(held)
-		need(len(answers) > 0, "answers to the questions on architecture and security")
-		for _, a := range answers {
-			need(a.given(), "an answer to, or a reason to leave out: "+a.Question)
+		for _, q := range c.unanswered(held) {
+			need(false, "an answer to, or a reason to leave out, "+q.ID+": "+q.Text)
 		}
 	}
 	for _, f := range c.Findings {
@@ -219,10 +221,13 @@ func (c *Certification) evidence() []*Transcript {
 	return held
 }
 
-// Interviewed reports whether the staff member did the interviewer's part in the case: held an interview, recorded it, or settled what
-// it found wanting, without which one person could settle all findings and then approve.
+// Interviewed reports whether the staff member did the interviewer's part in the case: held an interview, recorded it, wrote answers down, or settled
+// what it found wanting, without which one person could settle all findings and then approve.
 func (c *Certification) Interviewed(by StaffID) bool {
 	if slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Closed != nil && f.Closed.By == by }) {
+		return true
+	}
+	if slices.ContainsFunc(c.Written, func(w WrittenAnswers) bool { return w.Act.By == by }) {
 		return true
 	}
 	return slices.ContainsFunc(c.Interviews, func(v Interview) bool {

@@ -29,11 +29,28 @@ func transcript(by gate.StaffID) gate.Transcript {
 		By: by, At: noon, DemoShown: true,
 		Attendees: []gate.Attendee{{Name: "Ann", Consented: true}, {Name: "Bob", Consented: true}},
 		Recording: gate.Recording{Reference: "recordings/7", SHA256: strings.Repeat("0a", 32)},
-		Answers: []gate.Answer{
-			{Question: "Where are keys kept?", Text: "in a hardware module"},
-			{Question: "Who may read logs?", NotApplicable: "no logs are kept"},
-		},
+		Answers:   answered(),
 	}
+}
+
+// answered are answers to all questions; the second does not apply.
+func answered() (answers []gate.Answer) {
+	for i, q := range gate.Questions(1) {
+		a := gate.Answer{Question: q.ID, Text: "as it should be"}
+		if i == 1 {
+			a = gate.Answer{Question: q.ID, NotApplicable: "there is none"}
+		}
+		answers = append(answers, a)
+	}
+	return answers
+}
+
+// lacking is what Missing says of the n-th question and those up to m.
+func lacking(n, m int) (missing []string) {
+	for _, q := range gate.Questions(1)[n : m+1] {
+		missing = append(missing, "an answer to, or a reason to leave out, "+q.ID+": "+q.Text)
+	}
+	return missing
 }
 
 func plan(at time.Time) gate.Plan { return gate.Plan{At: at, Interviewer: "stf_ben"} }
@@ -99,9 +116,9 @@ func TestMissingNamesEachThing(t *testing.T) {
 		{"no file at hand", func(c *gate.Certification, _ *gate.Contract) { held(c).Recording.SHA256 = "" }, nil},
 		{"no consent", func(c *gate.Certification, _ *gate.Contract) { held(c).Attendees[1].Consented = false }, []string{"every attendee's consent to the recording"}},
 		{"no demo", func(c *gate.Certification, _ *gate.Contract) { held(c).DemoShown = false }, []string{"the demo"}},
-		{"no answers", func(c *gate.Certification, _ *gate.Contract) { held(c).Answers = nil }, []string{"answers to the questions on architecture and security"}},
-		{"an empty answer", func(c *gate.Certification, _ *gate.Contract) { held(c).Answers[0].Text = " " }, []string{"an answer to, or a reason to leave out: Where are keys kept?"}},
-		{"left out without reason", func(c *gate.Certification, _ *gate.Contract) { held(c).Answers[1].NotApplicable = "" }, []string{"an answer to, or a reason to leave out: Who may read logs?"}},
+		{"no answers", func(c *gate.Certification, _ *gate.Contract) { held(c).Answers = nil }, lacking(0, 18)},
+		{"an empty answer", func(c *gate.Certification, _ *gate.Contract) { held(c).Answers[0].Text = " " }, lacking(0, 0)},
+		{"left out without reason", func(c *gate.Certification, _ *gate.Contract) { held(c).Answers[1].NotApplicable = "" }, lacking(1, 1)},
 		{"an open finding", func(c *gate.Certification, _ *gate.Contract) {
 			c.Findings = []gate.Finding{{Text: "keys are mailed"}, {Text: "done", Closed: &gate.Act{}}}
 		}, []string{"the finding to be closed: keys are mailed"}},
@@ -118,21 +135,21 @@ func TestMissingNamesEachThing(t *testing.T) {
 		}},
 		{"what a follow-up adds", func(c *gate.Certification, _ *gate.Contract) {
 			held(c).Answers[0].Text = ""
-			follow(c).Answers = []gate.Answer{{Question: "Where are keys kept?", Text: "in a vault"}}
+			follow(c).Answers = []gate.Answer{{Question: "data-flow", Text: "in a vault"}}
 		}, nil},
 		{"what a follow-up leaves open", func(c *gate.Certification, _ *gate.Contract) {
 			held(c).Answers[0].Text = ""
-			follow(c).Answers = []gate.Answer{{Question: "Who may read logs?"}}
-		}, []string{"an answer to, or a reason to leave out: Where are keys kept?"}},
+			follow(c).Answers = []gate.Answer{{Question: "hosting"}}
+		}, lacking(0, 0)},
 		{"a follow-up without consent", func(c *gate.Certification, _ *gate.Contract) { follow(c).Attendees[0].Consented = false }, []string{"every attendee's consent to the recording"}},
 		{"a demo recorded without consent", func(c *gate.Certification, _ *gate.Contract) {
 			held(c).Attendees[0].Consented = false
-			follow(c).Answers = []gate.Answer{{Question: "Where are keys kept?", Text: "in a vault"}}
+			follow(c).Answers = answered()
 		}, []string{"the demo"}},
 		{"answers that were not recorded", func(c *gate.Certification, _ *gate.Contract) {
 			held(c).Recording.Reference = ""
 			follow(c).DemoShown = true
-		}, []string{"answers to the questions on architecture and security"}},
+		}, lacking(0, 18)},
 	}
 	for _, row := range rows {
 		c, contract := interviewed(), signed(t)

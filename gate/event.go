@@ -51,6 +51,7 @@ const (
 	InterviewCanceled       Verb = "interview.canceled"
 	InterviewMissed         Verb = "interview.missed"
 	InterviewHeld           Verb = "interview.held"
+	QuestionsAnswered       Verb = "certification.answered"
 	FindingClosed           Verb = "finding.closed"
 	CertificationApproved   Verb = "certification.approved"
 	CertificationRejected   Verb = "certification.rejected"

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -104,16 +105,17 @@ type Recording struct {
 
 // Answer to one question: answered, or not applicable with a reason. A question nobody could answer is neither: it becomes a Finding.
 type Answer struct {
-	Question      string `json:"question"`
+	Question      string `json:"question"` // its identifier in the list that the case is asked
 	Text          string `json:"text,omitempty"`
 	NotApplicable string `json:"not_applicable,omitempty"` // the reason
 }
 
 // Finding is an issue that must be closed before approval.
 type Finding struct {
-	Text   string `json:"text"`
-	Raised Act    `json:"raised"`
-	Closed *Act   `json:"closed,omitempty"`
+	Text     string `json:"text"`
+	Question string `json:"question,omitempty"` // that nobody could answer
+	Raised   Act    `json:"raised"`
+	Closed   *Act   `json:"closed,omitempty"`
 }
 
 // Planned is the interview that is still to be held, nil if there is none. There is never more than one.
@@ -202,7 +204,8 @@ func (c *Certification) planned(id InterviewID) (int, error) {
 	return i, nil
 }
 
-// Hold records the planned interview: who was there, what was shown and said, and what was found wanting.
+// Hold records the planned interview: who was there, what was shown and said, and what was found wanting. What nobody could answer is
+// found wanting, too.
 func (c Certification) Hold(id InterviewID, record Transcript, findings []string) (Certification, error) {
 	if err := c.examinable(); err != nil {
 		return c, err
@@ -211,7 +214,7 @@ func (c Certification) Hold(id InterviewID, record Transcript, findings []string
 	if err != nil {
 		return c, err
 	}
-	if err := record.check(); err != nil {
+	if err := errors.Join(record.check(), c.checkAnswers(record.Answers)); err != nil {
 		return c, err
 	}
 	for n, text := range findings {
@@ -223,6 +226,11 @@ func (c Certification) Hold(id InterviewID, record Transcript, findings []string
 	c.Interviews[i].Held = &record
 	for _, text := range findings {
 		c.Findings = append(c.Findings, Finding{Text: text, Raised: Act{By: record.By, At: record.At}})
+	}
+	for _, q := range c.asked() {
+		if slices.ContainsFunc(record.Answers, func(a Answer) bool { return a.Question == q.ID && !a.given() }) {
+			c.Findings = append(c.Findings, Finding{Text: "Nobody could answer: " + q.Text, Question: q.ID, Raised: Act{By: record.By, At: record.At}})
+		}
 	}
 	return c, nil
 }
@@ -239,13 +247,27 @@ func (r *Transcript) check() error {
 	if h := r.Recording.SHA256; h != "" && (len(h) != 64 || strings.Trim(h, "0123456789abcdef") != "") {
 		return FieldErrorf("recording.sha256", "must be 64 hexadecimal digits in lower case")
 	}
-	for i, a := range r.Answers {
-		if err := checkText(fmt.Sprintf("answers[%d].question", i), a.Question, 300); err != nil {
-			return err
+	return nil
+}
+
+// checkAnswers refuses answers to what the case is not asked.
+func (c *Certification) checkAnswers(answers []Answer) error {
+	asked := c.asked()
+	for i := range answers {
+		a := &answers[i]
+		switch {
+		case !slices.ContainsFunc(asked, func(q Question) bool { return q.ID == a.Question }):
+			return FieldErrorf(answerField(i), "%q: version %d of the questions has none with this identifier; certgate certification questions lists them", Clip(a.Question, 40), max(c.Questions, 1))
+		case a.Text != "" && a.NotApplicable != "":
+			return FieldErrorf(answerField(i), "%q is both answered and not applicable; leave one out", a.Question)
+		case len(a.Text) > 4000 || len(a.NotApplicable) > 4000:
+			return FieldErrorf(answerField(i), "the answer to %q has more than 4000 bytes; name a document instead", a.Question)
 		}
 	}
 	return nil
 }
+
+func answerField(i int) string { return fmt.Sprintf("answers[%d].question", i) }
 
 func (r *Transcript) recorded() bool { return strings.TrimSpace(r.Recording.Reference) != "" }
 
@@ -256,23 +278,6 @@ func (r *Transcript) consented() bool {
 // given reports whether the question was answered, or left out for a reason.
 func (a *Answer) given() bool {
 	return strings.TrimSpace(a.Text) != "" || strings.TrimSpace(a.NotApplicable) != ""
-}
-
-// answersOf are the answers of several interviews, one for each question: the latest that was given.
-func answersOf(held []*Transcript) []Answer {
-	var answers []Answer
-	for _, t := range held {
-		for _, a := range t.Answers {
-			i := slices.IndexFunc(answers, func(b Answer) bool { return b.Question == a.Question })
-			switch {
-			case i < 0:
-				answers = append(answers, a)
-			case a.given():
-				answers[i] = a
-			}
-		}
-	}
-	return answers
 }
 
 // CloseFinding notes how the n-th finding (from 0) was settled.
