@@ -2,6 +2,7 @@ package authority_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,9 +89,9 @@ func TestOnAColdStartAChangedBehaviorIsDeniedUntilAllowed(t *testing.T) {
 
 func TestATableCountsOnceItsConfigurationIsActive(t *testing.T) {
 	o := newOffice(t)
-	active := false
+	var active atomic.Bool // the outbox asks too
 	s := settings(append(table(), gate.Behavior{Name: "new", Method: "GET", Path: "/new/*", Cost: 1})...)
-	s.Active = func() bool { return active }
+	s.Active = active.Load
 	before := o.Stats().AuditEvents
 	next, err := o.Start(s)
 	must(t, err)
@@ -102,7 +103,7 @@ func TestATableCountsOnceItsConfigurationIsActive(t *testing.T) {
 	grant := gate.Grant{Behaviors: []string{"new"}, Purposes: []gate.Purpose{gate.Treatment}}
 	_, err = o.CreateDevice(o.ben, gate.Device{Organization: "org_x", Slug: "d", Name: "d", Environment: gate.Sandbox, Addresses: gate.Addresses{Any: true}, Grant: &grant})
 	refused(t, "granting what is not in force", err, gate.Invalid)
-	active = true
+	active.Store(true)
 	o.pass(time.Second)
 	o.pass(time.Second)
 	if diff := cmp.Diff([]gate.Verb{gate.BehaviorsChanged}, verbs(o.events(before))); diff != "" {
