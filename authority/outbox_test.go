@@ -144,6 +144,7 @@ func TestTheNoticeOfASuspensionArrives(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", words, got.Text)
 		}
 	}
+	o.eventually("the webhook has it", func() bool { bodies, _ := hook.got(); return len(bodies) > 0 })
 	bodies, ids := hook.got()
 	var event struct {
 		Type, Source, Subject string
