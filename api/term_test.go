@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/onerecord/certgate/api"
 	"github.com/onerecord/certgate/authority"
@@ -44,7 +43,7 @@ func TestTheYearsOfOneCustomer(t *testing.T) {
 	wantKind(t, err, gate.Invalid)
 	judged := check[*api.Certification](t)(cho.JudgeChange(ctx, id, 0, api.Judgment{Material: new(true), Why: "Keys move as well."}))
 	golden(t, "certification-judged", judged)
-	planned := check[*api.Certification](t)(ben.ScheduleInterview(ctx, id, api.NewInterview{At: s.Now().Add(time.Hour)}))
+	planned := check[*api.Certification](t)(ben.ScheduleInterview(ctx, id, api.NewInterview{At: s.Now()}))
 	transcript := gatetest.Transcript()
 	check[*api.Certification](t)(ben.RecordInterview(ctx, id, string(planned.Interviews[1].ID), api.InterviewRecord{
 		Attendees: transcript.Attendees, Recording: transcript.Recording, DemoShown: true, Answers: transcript.Answers}))

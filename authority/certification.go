@@ -62,6 +62,8 @@ type step struct {
 	notice gate.NoticeKind // empty: the customer takes part and need not be told
 	// interview is the one that the notice is about, among those of c as it is afterwards; nil: about none.
 	interview func(c *gate.Certification) *gate.Interview
+	// also tells others than the customer in the same commit; nil: nobody.
+	also func(tx *certstore.Tx, was, is *gate.Certification) error
 }
 
 // advance runs one transition of a case.
@@ -91,6 +93,11 @@ func (a *Authority) advance(by By, id gate.CertificationID, s step) (*gate.Certi
 				}
 			}
 			if _, err := a.notify(tx, out.Account, s.notice, data); err != nil {
+				return gate.Event{}, err
+			}
+		}
+		if s.also != nil {
+			if err := s.also(tx, c, &out); err != nil {
 				return gate.Event{}, err
 			}
 		}

@@ -51,7 +51,7 @@ func (o *office) scene() *scene {
 	s.scheduled, err = o.ScheduleInterview(o.ben, request().ID, gate.Plan{At: o.clock.now().Add(time.Hour)})
 	must(o.t, err)
 	s.interviewed = o.interviewed(s.live.contract, s.fresh.ID)
-	s.found, err = o.ScheduleInterview(o.ben, request().ID, gate.Plan{At: o.clock.now().Add(time.Hour)})
+	s.found, err = o.ScheduleInterview(o.ben, request().ID, gate.Plan{At: o.clock.now()})
 	must(o.t, err)
 	s.found, err = o.HoldInterview(o.ben, s.found.ID, s.found.Interviews[0].ID, transcript(), []string{"Where are backups kept?"})
 	must(o.t, err)
@@ -120,6 +120,7 @@ func operations() []operation {
 			return err
 		}},
 		{"HoldInterview", gate.HoldInterview, "ben", gate.InterviewHeld, "", func(o *office, s *scene, by authority.By) error {
+			o.clock.advance(time.Hour)
 			_, err := o.HoldInterview(by, s.scheduled.ID, s.scheduled.Interviews[0].ID, transcript(), nil)
 			return err
 		}},

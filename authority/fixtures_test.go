@@ -217,7 +217,7 @@ func (o *office) interviewed(contract *gate.Contract, devices ...gate.DeviceID) 
 	c, err := o.RequestCertification(o.ben, gate.Certification{Contract: contract.ID, Devices: devices,
 		Profile: gate.Profile{Grant: everything, Hosting: "own", KeyStorage: "vault", DailyVolume: 1000}})
 	must(o.t, err)
-	c, err = o.ScheduleInterview(o.ben, c.ID, gate.Plan{At: o.clock.now().Add(time.Hour)})
+	c, err = o.ScheduleInterview(o.ben, c.ID, gate.Plan{At: o.clock.now()})
 	must(o.t, err)
 	c, err = o.HoldInterview(o.ben, c.ID, c.Interviews[0].ID, transcript(), nil)
 	must(o.t, err)

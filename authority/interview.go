@@ -28,10 +28,35 @@ func (a *Authority) ScheduleInterview(by By, id gate.CertificationID, p gate.Pla
 	p.At, p.Interviewer = p.At.UTC().Truncate(time.Second), person.ID
 	interview := gate.InterviewID(a.newID(gate.InterviewPrefix))
 	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.InterviewScheduled, notice: gate.InterviewNotice,
-		interview: (*gate.Certification).Planned,
+		interview: (*gate.Certification).Planned, also: a.handOver,
 		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
 			return c.Schedule(interview, p, a.act(by, ""))
 		}})
+}
+
+// handOver takes an interview that another person holds now out of the calendar of whoever was to hold it. Nobody else is told: for all
+// others it is the same meeting.
+func (a *Authority) handOver(tx *certstore.Tx, was, is *gate.Certification) error {
+	before, after := was.Planned(), is.Planned()
+	if before == nil || before.Interviewer == after.Interviewer {
+		return nil
+	}
+	person, err := certstore.Get[gate.Staff](tx, string(before.Interviewer))
+	if errors.Is(err, gate.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	data := a.caseData(is, step{verb: gate.InterviewScheduled})
+	if err := a.invite(tx, is, after, &data); err != nil {
+		return err
+	}
+	data.Verb = "reassigned"
+	data.Invitation.Canceled = true
+	data.Invitation.Attendees = []notify.Mailbox{{Name: person.Name, Email: person.Email}}
+	_, err = a.notifyThese(tx, addressees{account: is.Account, to: []gate.Contact{staffContact(person)}}, gate.InterviewNotice, data)
+	return err
 }
 
 // CancelInterview calls a planned interview off, and takes it out of the calendars.

@@ -90,3 +90,43 @@ func TestAMissedInterviewIsToldWithoutCalendar(t *testing.T) {
 		t.Errorf("the case is %s", c.State(nil, o.clock.now()))
 	}
 }
+
+func TestWhoHandsAnInterviewOverLosesItFromTheCalendar(t *testing.T) {
+	o := newOffice(t)
+	account := o.account("acme")
+	_, err := o.ProposeStaff(o.cho, gate.Staff{Name: "fay", Email: "fay@example.com", Roles: []gate.Role{gate.Interviewer}}, newCSR(t))
+	must(t, err)
+	fay, err := o.ConfirmStaff(o.eve, o.by("fay").Staff)
+	must(t, err)
+	c, err := o.RequestCertification(o.ben, gate.Certification{Contract: o.contract(account).ID, Devices: []gate.DeviceID{o.device(account, "prod", gate.Production).ID}, Profile: gate.Profile{Grant: everything}})
+	must(t, err)
+	at := o.clock.now().Add(time.Hour)
+	c, err = o.ScheduleInterview(o.ben, c.ID, gate.Plan{At: at})
+	must(t, err)
+	c, err = o.ScheduleInterview(o.ben, c.ID, gate.Plan{At: at, Interviewer: fay.ID})
+	must(t, err)
+	var to []string
+	for _, n := range o.notices(account.ID)[:2] {
+		lines := unfolded(strings.ReplaceAll(n.Meeting.Calendar, "\r\n", "\n"))
+		if !slices.Contains(lines, "UID:"+string(c.Planned().ID)+"@certgate") || !slices.Contains(lines, "SEQUENCE:1") {
+			t.Errorf("%s", n.Meeting.Calendar)
+		}
+		for _, contact := range n.To {
+			to = append(to, n.Meeting.Method+" "+contact.Email)
+		}
+		if n.Meeting.Method == "CANCEL" && (strings.Contains(n.Body, "Please prepare") || !strings.Contains(n.Subject, "handed over")) {
+			t.Errorf("%s\n%s", n.Subject, n.Body)
+		}
+	}
+	slices.Sort(to)
+	if want := []string{"CANCEL ben@example.com", "REQUEST ann@example.com", "REQUEST fay@example.com"}; !slices.Equal(to, want) {
+		t.Errorf("told %q, want %q", to, want)
+	}
+	// The same person at another time is no handing over.
+	before := len(o.notices(account.ID))
+	_, err = o.ScheduleInterview(o.ben, c.ID, gate.Plan{At: at.Add(time.Hour), Interviewer: fay.ID})
+	must(t, err)
+	if n := len(o.notices(account.ID)) - before; n != 1 {
+		t.Errorf("%d notices", n)
+	}
+}

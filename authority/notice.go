@@ -15,15 +15,27 @@ import (
 // notify puts a notice to an account's contacts into the same commit as what it tells of, in the words that it will be sent with.
 // Delivery comes after.
 func (a *Authority) notify(tx *certstore.Tx, id gate.AccountID, kind gate.NoticeKind, data notify.Data) (*gate.Notice, error) {
-	account, err := certstore.Get[gate.Account](tx, string(id))
+	return a.notifyThese(tx, addressees{account: id}, kind, data)
+}
+
+// addressees are whom a notice is for.
+type addressees struct {
+	account gate.AccountID // whom it concerns
+	to      []gate.Contact // nil: its contacts for the kind, and who else is invited
+}
+
+// notifyThese is notify for addressees that are named.
+func (a *Authority) notifyThese(tx *certstore.Tx, whom addressees, kind gate.NoticeKind, data notify.Data) (*gate.Notice, error) {
+	account, err := certstore.Get[gate.Account](tx, string(whom.account))
 	if err != nil {
 		return nil, err
 	}
-	n := &gate.Notice{
-		ID: gate.NoticeID(a.newID(gate.NoticePrefix)), Kind: kind, Account: id, To: gate.Recipients(account, kind), CreatedAt: a.moment(),
-	}
-	if i := data.Invitation; i != nil {
-		n.To = withStaff(n.To, i.Attendees)
+	n := &gate.Notice{ID: gate.NoticeID(a.newID(gate.NoticePrefix)), Kind: kind, Account: account.ID, To: whom.to, CreatedAt: a.moment()}
+	if n.To == nil {
+		n.To = gate.Recipients(account, kind)
+		if i := data.Invitation; i != nil {
+			n.To = withStaff(n.To, i.Attendees)
+		}
 	}
 	data.Account, data.AccountID = account.Name, account.ID
 	if data.Zone, err = time.LoadLocation(account.Zone); err != nil {
@@ -85,6 +97,10 @@ func withStaff(to []gate.Contact, invited []notify.Mailbox) []gate.Contact {
 		}
 	}
 	return to
+}
+
+func staffContact(person *gate.Staff) gate.Contact {
+	return gate.Contact{Role: gate.StaffContact, Name: person.Name, Email: person.Email}
 }
 
 // Preview shows a kind of notice as it would be sent now, with made-up data, and the template behind it.

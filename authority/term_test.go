@@ -34,7 +34,7 @@ func (o *office) lifeScene() lifeScene {
 	must(o.t, err)
 	s.passing, err = o.Recertify(o.cho, certified("passing").ID, o.clock.now().Add(time.Hour), "moved")
 	must(o.t, err)
-	s.passing, err = o.ScheduleInterview(o.ben, s.passing.ID, gate.Plan{At: o.clock.now().Add(time.Hour)})
+	s.passing, err = o.ScheduleInterview(o.ben, s.passing.ID, gate.Plan{At: o.clock.now()})
 	must(o.t, err)
 	s.passing, err = o.HoldInterview(o.ben, s.passing.ID, s.passing.Interviews[1].ID, transcript(), nil)
 	must(o.t, err)

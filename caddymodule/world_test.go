@@ -289,7 +289,7 @@ func (w *world) certify(contract *gate.Contract, devices ...gate.DeviceID) *gate
 	c, err := a.RequestCertification(w.ben, gate.Certification{Contract: contract.ID, Devices: devices,
 		Profile: gate.Profile{Grant: everything, Hosting: "own", KeyStorage: "vault", DailyVolume: 1000}})
 	must(w.t, err)
-	c, err = a.ScheduleInterview(w.ben, c.ID, gate.Plan{At: time.Now().Add(time.Hour)})
+	c, err = a.ScheduleInterview(w.ben, c.ID, gate.Plan{At: time.Now()})
 	must(w.t, err)
 	c, err = a.HoldInterview(w.ben, c.ID, c.Interviews[0].ID, gatetest.Transcript(), nil)
 	must(w.t, err)

@@ -156,7 +156,7 @@ func (s *chapter) is(state gate.CertificationState) bool {
 func (s *chapter) interview(ctx context.Context) (err error) {
 	id := string(s.certification.ID)
 	if s.is(gate.Requested) {
-		if s.certification, err = s.ben.ScheduleInterview(ctx, id, api.NewInterview{At: s.now.Add(time.Hour), Interviewer: "ben"}); err != nil {
+		if s.certification, err = s.ben.ScheduleInterview(ctx, id, api.NewInterview{At: s.open.Now(), Interviewer: "ben"}); err != nil {
 			return err
 		}
 	}

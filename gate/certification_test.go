@@ -83,9 +83,9 @@ func TestACaseGoesItsWay(t *testing.T) {
 	soon := noon.Add(time.Hour)
 	step(gate.Requested)(c, nil)
 	step(gate.Scheduled)(c.Schedule("int_1", plan(soon), by("stf_ben", "")))
-	step(gate.Scheduled)(c.Schedule("int_2", plan(soon.Add(time.Hour)), by("stf_ben", ""))) // moved
+	step(gate.Scheduled)(c.Schedule("int_2", plan(noon), by("stf_ben", ""))) // moved
 	step(gate.IssuesFound)(c.Hold("int_1", transcript("stf_ben"), []string{"keys are mailed"}))
-	step(gate.FollowUpScheduled)(c.Schedule("int_3", plan(soon), by("stf_ben", "")))
+	step(gate.FollowUpScheduled)(c.Schedule("int_3", plan(noon), by("stf_ben", "")))
 	step(gate.IssuesFound)(c.Hold("int_3", transcript("stf_ben"), nil))
 	step(gate.Interviewed)(c.CloseFinding(0, by("stf_ben", "they are not any more")))
 	step(gate.Approved)(c.Approve(contract, by("stf_cho", "")))
@@ -202,7 +202,7 @@ func TestTransitionsOfACaseAreRefused(t *testing.T) {
 		kind gate.Kind
 		want string
 	}{
-		{"scheduled in the past", only(scheduled.Schedule("int_2", plan(noon), by("stf_ben", ""))), gate.Invalid, "at: 2027-03-10T12:00:00Z has passed"},
+		{"scheduled in the past", only(scheduled.Schedule("int_2", plan(noon.Add(-5*time.Minute-1)), by("stf_ben", ""))), gate.Invalid, "at: 2027-03-10T11:54:59Z has passed"},
 		{"an interview of another case held", only(scheduled.Hold("int_9", transcript("stf_ben"), nil)), gate.NotFound, "no interview int_9"},
 		{"a canceled interview held", only((&gate.Certification{Interviews: []gate.Interview{{ID: "int_1", Canceled: true}}}).Hold("int_1", transcript("x"), nil)), gate.Conflict, "int_1"},
 		{"an interview held twice", only(interviewed().Hold("int_1", transcript("stf_ben"), nil)), gate.Conflict, "int_1"},

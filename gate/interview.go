@@ -44,6 +44,9 @@ const (
 	maxInterviewMinutes = 8 * 60
 )
 
+// startGrace is how late a call that was agreed on the spot may still be entered as planned.
+const startGrace = 5 * time.Minute
+
 // Duration is how long the interview is to last.
 func (p Plan) Duration() time.Duration {
 	if p.Minutes == 0 {
@@ -54,8 +57,8 @@ func (p Plan) Duration() time.Duration {
 
 // Check reports the first thing wrong with a plan that is made at now.
 func (p Plan) Check(now time.Time) error {
-	if !p.At.After(now) {
-		return FieldErrorf("at", "%s has passed; an interview is scheduled ahead", p.At.Format(time.RFC3339))
+	if p.At.Before(now.Add(-startGrace)) {
+		return FieldErrorf("at", "%s has passed; an interview is scheduled ahead, or as it begins", p.At.Format(time.RFC3339))
 	}
 	if p.Minutes != 0 && (p.Minutes < minInterviewMinutes || p.Minutes > maxInterviewMinutes) {
 		return FieldErrorf("minutes", "%d: must be %d to %d; left out it is %d", p.Minutes, minInterviewMinutes, maxInterviewMinutes, InterviewMinutes)
@@ -213,6 +216,9 @@ func (c Certification) Hold(id InterviewID, record Transcript, findings []string
 	i, err := c.planned(id)
 	if err != nil {
 		return c, err
+	}
+	if v := &c.Interviews[i]; record.At.Before(v.At) {
+		return c, Errorf(Conflict, "interview %s begins at %s; it cannot have been held yet. If it is held earlier, move it first", id, v.At.Format(time.RFC3339))
 	}
 	if err := errors.Join(record.check(), c.checkAnswers(record.Answers)); err != nil {
 		return c, err

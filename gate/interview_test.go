@@ -55,7 +55,7 @@ func TestAFollowUpIsLinkedToTheFirstInterview(t *testing.T) {
 	c := interviewed()
 	for _, id := range []gate.InterviewID{"int_2", "int_3"} {
 		var err error
-		if c, err = c.Schedule(id, plan(noon.Add(time.Hour)), by("stf_ben", "")); err != nil {
+		if c, err = c.Schedule(id, plan(noon), by("stf_ben", "")); err != nil {
 			t.Fatal(err)
 		}
 		if got := c.Planned(); got.ID != id || got.Follows != "int_1" {
@@ -94,6 +94,30 @@ func TestAnInterviewIsPlannedAndEndedWithinBounds(t *testing.T) {
 	for _, row := range rows {
 		if !errors.Is(row.err, row.kind) || !strings.Contains(fmt.Sprint(row.err), row.want) {
 			t.Errorf("%s: %v, want %s that says %q", row.name, row.err, row.kind, row.want)
+		}
+	}
+}
+
+func TestAnInterviewIsNotHeldBeforeItBegins(t *testing.T) {
+	begins := noon.Add(time.Hour)
+	scheduled := gate.Certification{ID: "cas_1", Interviews: []gate.Interview{{ID: "int_1", Plan: plan(begins)}}}
+	for offset, early := range map[time.Duration]bool{-time.Hour: true, -time.Second: true, 0: false, 48 * time.Hour: false} {
+		record := transcript("stf_ben")
+		record.At = begins.Add(offset)
+		_, err := scheduled.Hold("int_1", record, nil)
+		if errors.Is(err, gate.Conflict) != early || err != nil && !early {
+			t.Errorf("recorded %s after its beginning: %v", offset, err)
+		}
+	}
+	if scheduled.Interviews[0].Held != nil {
+		t.Error("a refused record has changed the case")
+	}
+}
+
+func TestACallThatCameAboutAtOnceIsEnteredAsItBegins(t *testing.T) {
+	for at, want := range map[time.Time]bool{noon: true, noon.Add(-5 * time.Minute): true, noon.Add(-6 * time.Minute): false} {
+		if err := plan(at).Check(noon); (err == nil) != want {
+			t.Errorf("planned at %s for %s: %v", noon, at, err)
 		}
 	}
 }

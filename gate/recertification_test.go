@@ -45,12 +45,14 @@ func TestAMaterialChangeIsCertifiedAnew(t *testing.T) {
 		t.Errorf("missing, -want +got:\n%s", diff)
 	}
 	overdue := c.RecertifyBy.Add(time.Hour) // it can be cleared after it has lapsed as well
-	step(c.Schedule("int_2", plan(overdue.Add(time.Hour)), act("stf_ben", overdue)))
+	step(c.Schedule("int_2", plan(overdue), act("stf_ben", overdue)))
 	record := transcript("stf_ben")
-	record.DemoShown = false
+	record.DemoShown, record.At = false, overdue
 	step(c.Hold("int_2", record, []string{"who rotates keys"}))
-	step(c.Schedule("int_3", plan(overdue.Add(time.Hour)), act("stf_ben", overdue)))
-	step(c.Hold("int_3", transcript("stf_ben"), nil))
+	step(c.Schedule("int_3", plan(overdue), act("stf_ben", overdue)))
+	record = transcript("stf_ben")
+	record.At = overdue
+	step(c.Hold("int_3", record, nil))
 	profile := gate.Profile{Grant: gate.Grant{Behaviors: []string{"fhir-query", "fhir-match"}, Purposes: []gate.Purpose{gate.Treatment}}, Hosting: "another cloud"}
 	step(c.UpdateProfile(gate.ProfileUpdate{Profile: profile, Documents: "vault/9", Submitted: act("stf_ben", overdue)}, everyBehavior))
 	if _, err := c.PassRecertification(contract, act("stf_cho", overdue)); !errors.Is(err, gate.Conflict) || !strings.Contains(err.Error(), "who rotates keys") {

@@ -78,7 +78,7 @@ func (w *World) MustRequest(contract *gate.Contract, devices ...*gate.Device) *g
 func (w *World) MustCertify(contract *gate.Contract, devices ...*gate.Device) *gate.Certification {
 	w.t.Helper()
 	c := w.MustRequest(contract, devices...)
-	c, err := w.ScheduleInterview(w.Ben, c.ID, gate.Plan{At: w.Now().Add(time.Hour)})
+	c, err := w.ScheduleInterview(w.Ben, c.ID, gate.Plan{At: w.Now()})
 	w.must(err)
 	c, err = w.HoldInterview(w.Ben, c.ID, c.Interviews[0].ID, Transcript(), nil)
 	w.must(err)

@@ -99,7 +99,7 @@ func (s *stage) enroll(a *authority.Authority) error {
 	if err != nil {
 		return err
 	}
-	if c, err = a.ScheduleInterview(by["ben"], c.ID, gate.Plan{At: time.Now().Add(time.Hour)}); err != nil {
+	if c, err = a.ScheduleInterview(by["ben"], c.ID, gate.Plan{At: time.Now()}); err != nil {
 		return err
 	}
 	var answers []gate.Answer
