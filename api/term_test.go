@@ -54,6 +54,14 @@ func TestTheYearsOfOneCustomer(t *testing.T) {
 
 	golden(t, "forecast", check[*api.Page[api.Outlook]](t)(ben.Forecast(ctx, 400)))
 	golden(t, "check", check[*api.Page[api.Obstacle]](t)(ben.CheckAll(ctx, 366)))
+	check[*api.Account](t)(ben.ProposeContacts(ctx, "acme", api.NewContacts{Contacts: account.Contacts[:1], Why: "One mailbox for all."}))
+	golden(t, "contacts-withdrawn", check[*api.Account](t)(ben.WithdrawContacts(ctx, "acme")))
+	var etag string
+	golden(t, "contacts-proposed", check[*api.Account](t)(ben.ProposeContacts(ctx, "acme", api.NewContacts{
+		Contacts: []gate.Contact{{Role: gate.TechnicalContact, Name: "Uma", Email: "uma@acme.example"}}, Why: "Tim has left."}, api.KeepETag(&etag))))
+	_, err = cho.ConfirmContacts(ctx, "acme")
+	wantKind(t, err, gate.Stale)
+	golden(t, "contacts-confirmed", check[*api.Account](t)(cho.ConfirmContacts(ctx, "acme", api.IfMatch(etag))))
 	closing := check[*api.Remediation](t)(cho.CloseAccount(ctx, "acme", api.Closing{Last: "2027-06-30", Why: "Merged with another."}))
 	golden(t, "closing", closing)
 	golden(t, "closing-called-off", check[*api.Remediation](t)(eve.LiftRemediation(ctx, string(closing.ID), "They stay.")))

@@ -15,6 +15,7 @@ type lifeScene struct {
 	reported  *gate.Certification // ben has reported a change
 	due       *gate.Certification // must be certified anew
 	passing   *gate.Certification // lacks only its recertification
+	moving    *gate.Account       // cho has proposed another technical contact
 }
 
 func (o *office) lifeScene() lifeScene {
@@ -40,6 +41,8 @@ func (o *office) lifeScene() lifeScene {
 	must(o.t, err)
 	s.passing, err = o.UpdateProfile(o.ben, s.passing.ID, s.passing.Profile, "vault/9")
 	must(o.t, err)
+	s.moving, err = o.ProposeContacts(o.cho, o.account("moving").ID, newTechnical("new@example.com"), "Tim has left")
+	must(o.t, err)
 	return s
 }
 
@@ -60,6 +63,18 @@ func lifeOperations() []operation {
 		}},
 		{"ConfirmExtension", gate.ManageAccounts, "ben", gate.ContractExtended, gate.ExtensionNotice, func(o *office, s *scene, by authority.By) error {
 			_, err := o.ConfirmExtension(by, s.life.extending.ID)
+			return err
+		}},
+		{"ProposeContacts", gate.ManageAccounts, "ben", gate.ContactsProposed, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.ProposeContacts(by, s.live.account.ID, newTechnical("new@example.com"), "Tim has left")
+			return err
+		}},
+		{"ConfirmContacts", gate.ManageAccounts, "ben", gate.ContactsConfirmed, gate.ContactsNotice, func(o *office, s *scene, by authority.By) error {
+			_, err := o.ConfirmContacts(by, s.life.moving.ID)
+			return err
+		}},
+		{"WithdrawContacts", gate.ManageAccounts, "ben", gate.ContactsWithdrawn, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.WithdrawContacts(by, s.life.moving.ID)
 			return err
 		}},
 		{"ReportChange", gate.HoldInterview, "ben", gate.ChangeReported, "", func(o *office, s *scene, by authority.By) error {

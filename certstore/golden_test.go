@@ -33,7 +33,9 @@ func golden() map[gate.RecordKind]gate.Record {
 	contact := gate.Contact{Role: gate.TechnicalContact, Name: "Ops <&>", Email: "ops@example.com", Phone: "+1 555 0100"}
 	imported := gate.Import{ID: "imp_1", By: "stf_cho", At: dawn, Source: "the spreadsheet"}
 	list := []gate.Record{
-		&gate.Account{ID: "acc_1", Slug: "acme", Name: "Acme", Zone: "America/New_York", Contacts: []gate.Contact{contact}, Owner: "stf_ben", Notes: "calls on Mondays", CreatedAt: dawn, Imported: &imported},
+		&gate.Account{ID: "acc_1", Slug: "acme", Name: "Acme", Zone: "America/New_York", Contacts: []gate.Contact{contact}, Owner: "stf_ben", Notes: "calls on Mondays", CreatedAt: dawn, Imported: &imported,
+			ProposedContacts: &gate.ContactProposal{Contacts: []gate.Contact{contact}, Act: act, Replaced: true, Withdrawn: &act},
+			ContactChanges:   []gate.ContactCorrection{{From: []gate.Contact{contact}, To: []gate.Contact{contact}, Proposed: act, Confirmed: act, Ended: []gate.EnrollmentID{"enr_1"}}}},
 		&gate.Organization{ID: "org_1", Account: "acc_1", Slug: "main", Name: "Main", CreatedAt: dawn},
 		&gate.Device{
 			ID: "dev_1", Account: "acc_1", Organization: "org_1", Slug: "prod-1", Name: "Production", Environment: gate.Preprod, Grant: &grant,

@@ -12,11 +12,11 @@ import (
 )
 
 func (t *tool) accountCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "account", Short: "Customers: create, list, suspend, reinstate, close, terminate"},
+	group := t.connected(t.group(&cobra.Command{Use: "account", Short: "Customers: create, list, correct contacts, suspend, reinstate, close, terminate"},
 		t.accountCreate(),
 		t.lister(lists{use: "list", short: "Lists accounts", path: "/v1/accounts", columns: []column{
 			{"ACCOUNT", "slug"}, {"NAME", "name"}, {"STATE", "state"}, {"ZONE", "zone"}, {"ID", "id"}}}),
-		t.shower("show ACCOUNT", "Shows an account", "/v1/accounts/%s"),
+		t.hinter("show ACCOUNT", "Shows an account", "/v1/accounts/%s", contactsToConfirm),
 		t.accountSuspend(), t.accountClose(),
 		t.verb(verb{use: "reinstate ACCOUNT", short: "Lifts every suspension of an account itself", reason: true,
 			example: `  certgate account reinstate acme --why "key rotated, agreed with Ann Lee"`,
@@ -29,6 +29,8 @@ func (t *tool) accountCommand() *cobra.Command {
 				return impose(gate.AccountSubject, args[0], api.NewRemediation{Measure: gate.Terminate, Why: why}), nil
 			}}),
 	))
+	group.AddCommand(t.contactCommands()...)
+	return group
 }
 
 func (t *tool) accountCreate() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/gate"
 )
 
 func (t *tool) noticeCommand() *cobra.Command {
@@ -12,7 +13,7 @@ func (t *tool) noticeCommand() *cobra.Command {
 			byAccount: true, byState: true, columns: []column{
 				{"ID", "id"}, {"KIND", "kind"}, {"AT", "created_at"}, {"SUBJECT", "subject"}, {"TO", "to.email"}, {"STATE", "state"},
 				{"ATTEMPTS", "attempts"}, {"LINK WAITING", "has_link"}, {"PROBLEM", "problem"}}}),
-		t.shower("show ID", "Shows a notice, its words, and each delivery", "/v1/notices/%s"),
+		t.hinter("show ID", "Shows a notice, its words, and each delivery", "/v1/notices/%s", afterFailure),
 		t.verb(verb{
 			use: "replay ID", short: "Sends a notice again that failed", compares: true,
 			long: "Sends a notice again that failed, from the beginning of the schedule, to everybody who has not accepted it.",
@@ -24,6 +25,24 @@ func (t *tool) noticeCommand() *cobra.Command {
 		t.noticeTold(),
 		t.shower("preview KIND", "Shows a kind of notice with made-up data, and its template", "/v1/templates/%s"),
 	))
+}
+
+// afterFailure says what a person does about a notice that has not arrived. A link is not told, and not sent again to another address:
+// the contact is corrected by two people, and a new link goes there.
+func afterFailure(o object) []string {
+	if o.text("state") != gate.NoticeFailed.String() {
+		return nil
+	}
+	id, account := o.text("id"), o.text("account")
+	if o.text("kind") == string(gate.EnrollmentNotice) {
+		return []string{
+			"certgate account contact " + account + ` technical="NAME <MAIL>" --why REASON  (if the address is wrong)`,
+			"certgate account confirm-contact " + account + "  (somebody else, after calling the customer)",
+			"certgate certification release CASE --device DEVICE, or certgate device release DEVICE  (an issuer: a new link; nobody here sees it, so it cannot be told)",
+			"certgate notice replay " + id + "  (if the address is right)",
+		}
+	}
+	return []string{"certgate notice replay " + id, "certgate notice told " + id + " --who NAME --how TEXT  (by telephone or in person)"}
 }
 
 func (t *tool) noticeTold() *cobra.Command {

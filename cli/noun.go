@@ -39,6 +39,12 @@ func (t *tool) shower(use, short, path string) *cobra.Command {
 	return t.leaf(c, func(cmd *cobra.Command, args []string) error { return t.show(cmd, pathTo(path, args...)) })
 }
 
+// hinter is a shower that says what to do about what it shows; next finds the object's ETag under "etag".
+func (t *tool) hinter(use, short, path string, next func(o object) []string) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: arguments(namesOf(use)...)}
+	return t.leaf(c, func(cmd *cobra.Command, args []string) error { return t.showNext(cmd, pathTo(path, args...), next) })
+}
+
 // verb is a command that changes something.
 type verb struct {
 	use, short, long, example string

@@ -99,19 +99,34 @@ func (t *tool) list(cmd *cobra.Command, l listing) error {
 }
 
 // show shows one object.
-func (t *tool) show(cmd *cobra.Command, path string) error {
+func (t *tool) show(cmd *cobra.Command, path string) error { return t.showNext(cmd, path, nil) }
+
+// showNext shows one object, and what to do about it.
+func (t *tool) showNext(cmd *cobra.Command, path string, next func(o object) []string) error {
 	c, err := t.client()
 	if err != nil {
 		return err
 	}
-	body, err := c.Get(cmd.Context(), path)
+	var etag string
+	body, err := c.Get(cmd.Context(), path, api.KeepETag(&etag))
 	if err != nil {
 		return err
 	}
 	if t.flags.json {
-		return printJSON(cmd.OutOrStdout(), body)
+		err = printJSON(cmd.OutOrStdout(), body)
+	} else {
+		err = printDetail(cmd.OutOrStdout(), body)
 	}
-	return printDetail(cmd.OutOrStdout(), body)
+	if err != nil || next == nil {
+		return err
+	}
+	var o object
+	if err := json.Unmarshal(body, &o); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	o["etag"] = etag
+	printNext(cmd.ErrOrStderr(), next(o)...)
+	return nil
 }
 
 // change is a command that changes something: one POST.

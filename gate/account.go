@@ -21,6 +21,9 @@ type Account struct {
 	Notes     string    `json:"notes,omitempty"` // for staff; no PHI
 	CreatedAt time.Time `json:"created_at"`
 	Imported  *Import   `json:"imported,omitempty"` // taken over from before certgate
+
+	ProposedContacts *ContactProposal    `json:"proposed_contacts,omitempty"` // waits for a second person
+	ContactChanges   []ContactCorrection `json:"contact_changes,omitempty"`   // oldest first; Contacts is what they have come to
 }
 
 // Contact is a person or group mailbox at the customer.
@@ -123,8 +126,12 @@ func (a *Account) Check(zones Zones) error {
 	if len(a.Notes) > 4000 {
 		return FieldErrorf("notes", "has %d bytes; 4000 are allowed", len(a.Notes))
 	}
+	return checkContacts(a.Contacts)
+}
+
+func checkContacts(list []Contact) error {
 	technical := false
-	for i, c := range a.Contacts {
+	for i, c := range list {
 		if err := c.check(); err != nil {
 			return InField(fmt.Sprintf("contacts[%d]", i), err)
 		}

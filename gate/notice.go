@@ -56,6 +56,7 @@ const (
 	TakenNotice       NoticeKind = "taken"       // a credential was taken with an enrollment link
 	ClosingNotice     NoticeKind = "closing"     // an account will be closed
 	InterviewNotice   NoticeKind = "interview"   // an interview was planned, moved, canceled or missed
+	ContactsNotice    NoticeKind = "contacts"    // the contacts of an account were changed; it goes to the former ones too
 
 	ContractEndsNotice       NoticeKind = "contract-ends"       // a reminder, as are the following; see Countdown
 	RecertificationDueNotice NoticeKind = "recertification-due" // of a certification that ends before the contract
@@ -68,7 +69,7 @@ const (
 func NoticeKinds() []NoticeKind {
 	return append([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice}, ReminderKinds()...)
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice}, ReminderKinds()...)
 }
 
 // Recipients are the contacts of an account for a kind of notice: the technical ones for what they alone can do, the business ones too

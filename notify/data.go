@@ -37,6 +37,10 @@ type Data struct {
 	LastDay gate.Date `json:"last_day,omitempty"`
 	// Granted is what the contract grants now, as one line.
 	Granted string `json:"granted,omitempty"`
+	// Contacts are those of the account now, one line each with role, name and address. Webhooks do not get them.
+	Contacts string `json:"-"`
+	// LinksEnded is how many enrollment links have ended with it.
+	LinksEnded int `json:"links_ended,omitempty"`
 	// Interviewer is who holds the interview.
 	Interviewer string `json:"interviewer,omitempty"`
 	// Meeting is the link of the meeting.
@@ -100,8 +104,9 @@ func sample(kind gate.NoticeKind) Data {
 		From:  time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC),
 		Until: time.Date(2027, time.March, 16, 14, 30, 0, 0, time.UTC),
 		Due:   time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC), LastDay: "2027-03-31", Days: 30,
-		Granted: "fhir-query and ihe-document-query for TREAT",
-		Contact: "Certification, certification@example.com, +1 555 0100", Interviewer: "Ben Ode", Meeting: "https://meet.example.com/abc-defg-hij",
+		Granted: "fhir-query and ihe-document-query for TREAT", LinksEnded: 1,
+		Contacts: "technical: Ann Lee <ann@acme.example>\nsecurity: Desk <security@acme.example>",
+		Contact:  "Certification, certification@example.com, +1 555 0100", Interviewer: "Ben Ode", Meeting: "https://meet.example.com/abc-defg-hij",
 		Invitation: &Invitation{Start: time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC), Zones: []*time.Location{time.FixedZone("EST", -5*60*60), time.UTC}},
 		// A zone of our own making: a preview does not depend on the machine's database.
 		Zone: time.FixedZone("EST", -5*60*60),
@@ -132,6 +137,9 @@ func sample(kind gate.NoticeKind) Data {
 		data.Why = "The clinic has merged with another."
 	case gate.InterviewNotice:
 		data.Noun, data.Name, data.Verb, data.Why = "certification", string(data.Case), "scheduled", ""
+	case gate.ContactsNotice:
+		data.Noun, data.Name, data.Verb = "account", "acme", "changed"
+		data.Why = "Ann Lee has taken over from Tom Ray."
 	default:
 		sampleReminder(kind, &data)
 	}
