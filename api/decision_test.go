@@ -207,7 +207,7 @@ func TestAStreamTellsOfOneCustomerUntilItEnds(t *testing.T) {
 	site := httptest.NewServer(&api.Staff{Authority: func() *authority.Authority { return s.Authority }, Config: s.config, Actor: s.actor, Ended: ended})
 	defer site.Close()
 	client := func(name string) *api.Client {
-		return &api.Client{Base: site.URL, HTTP: &http.Client{Transport: known{t, name}, Timeout: time.Nanosecond}} // a stream has no timeout
+		return &api.Client{Base: site.URL, HTTP: &http.Client{Transport: known{s, name}, Timeout: time.Nanosecond}} // a stream has no timeout
 	}
 	refuse := func() {
 		s.Check(other.Request("GET", "/none"))

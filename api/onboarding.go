@@ -136,7 +136,7 @@ func importing(x *exchange) error {
 		}
 		return &shown{view: found}, nil
 	}
-	return write(writing{show: show, limit: maxImport}, func(x *exchange, by authority.By, in *NewImport) (string, error) {
+	return write(writing{show: show, limit: maxImport, mustBeMeant: true}, func(x *exchange, by authority.By, in *NewImport) (string, error) {
 		list := authority.Takeover{Source: in.Source, Rehearse: in.DryRun}
 		for i := range in.Customers {
 			list.Customers = append(list.Customers, in.Customers[i].customer())

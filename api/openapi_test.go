@@ -73,6 +73,7 @@ var wire = map[string]any{
 	"Finding": gate.Finding{}, "Subject": gate.Subject{}, "Lifting": gate.Lifting{}, "Actor": gate.Actor{}, "RecordChange": gate.Change{},
 	"NewRenewal": api.NewRenewal{}, "NewAmendment": api.NewAmendment{}, "NewExtension": api.NewExtension{}, "Closing": api.Closing{},
 	"NewChangeReport": api.NewChangeReport{}, "Judgment": api.Judgment{}, "NewProfile": api.NewProfile{}, "Joiner": api.Joiner{},
+	"DryRun": api.DryRun{}, "AffectedDevice": api.AffectedDevice{}, "PlannedNotice": api.PlannedNotice{},
 	"Outlook": api.Outlook{}, "Obstacle": api.Obstacle{}, "Clock": gate.Clock{},
 	"Renewal": gate.Renewal{}, "Terms": gate.Terms{}, "Amendment": gate.Amendment{}, "ExtensionProposal": gate.ExtensionProposal{},
 	"Extension": gate.Extension{}, "Carrying": gate.Carrying{}, "Joining": gate.Joining{}, "ChangeReport": gate.ChangeReport{},

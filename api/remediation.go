@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/url"
 	"time"
 
@@ -128,9 +129,12 @@ func reinstateAccount(x *exchange, by authority.By, in *Why) (string, error) {
 		if i < len(open)-1 {
 			one.Once = nil
 		}
-		if _, err := x.a.Lift(one, r.ID, in.Why); err != nil {
+		if _, err := x.a.Lift(one, r.ID, in.Why); err != nil && !errors.Is(err, authority.ErrDryRun) {
 			return "", err
 		}
+	}
+	if by.Try != nil {
+		return "", authority.ErrDryRun
 	}
 	return string(account.ID), nil
 }

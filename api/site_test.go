@@ -74,18 +74,27 @@ func (s *sites) actor(r *http.Request) (gate.Actor, error) {
 
 // as is the client of a staff member.
 func (s *sites) as(name string) *api.Client {
-	return &api.Client{Base: s.admin.URL, HTTP: &http.Client{Transport: known{s.t, name}}}
+	return &api.Client{Base: s.admin.URL, HTTP: &http.Client{Transport: known{s, name}}}
 }
 
 // known adds to each request who asks, and checks that each answer is as openapi.json says.
 type known struct {
-	t    testing.TB
+	s    *sites
 	name string
 }
 
 func (k known) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set(actorHeader, k.name)
+	compare := func(*http.Response, []byte) {}
+	if r.Method == http.MethodPost && strings.HasPrefix(k.s.t.Name(), trying) && r.URL.RawQuery == "" {
+		sent, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		compare = k.s.try(r, sent)
+		r.Body = io.NopCloser(bytes.NewReader(sent))
+	}
 	response, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -98,7 +107,8 @@ func (k known) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	conform(k.t, r.Method, r.URL.EscapedPath(), response.StatusCode, body)
+	conform(k.s.t, r.Method, r.URL.EscapedPath(), response.StatusCode, body)
+	compare(response, body)
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	return response, nil
 }
@@ -178,6 +188,9 @@ var volatile = []struct {
 // golden compares an object with its file in testdata.
 func golden(t *testing.T, name string, v any) {
 	t.Helper()
+	if strings.HasPrefix(t.Name(), trying) {
+		return // identifiers are drawn twice there
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

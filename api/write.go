@@ -32,6 +32,8 @@ type writing struct {
 	show func(x *exchange, object string) (*shown, error)
 	// limit bounds the body, in bytes; 0: maxBody.
 	limit int64
+	// mustBeMeant: it has no dry run, or one of its own.
+	mustBeMeant bool
 }
 
 // write is the one handler of every change: it decodes, guards against repetition and lost updates, calls do, and shows the record that
@@ -44,7 +46,8 @@ func write[In any](o writing, do func(x *exchange, by authority.By, in *In) (obj
 		if err := crossOrigin.Check(x.r); err != nil {
 			return gate.Errorf(gate.Forbidden, "changes are not taken from pages of other sites")
 		}
-		if _, err := x.query(); err != nil {
+		try, err := x.tried(o)
+		if err != nil {
 			return err
 		}
 		body, err := x.body(cmp.Or(o.limit, maxBody))
@@ -62,6 +65,11 @@ func write[In any](o writing, do func(x *exchange, by authority.By, in *In) (obj
 			}
 		} else if reflect.TypeFor[In]().NumField() > 0 {
 			return unreadable("the request has no body; send a JSON object with the fields %s", list(reflect.TypeFor[In]()))
+		}
+		if try {
+			by.Try = new(authority.DryRun)
+			_, err := do(x, by, in)
+			return x.answerTried(by.Try, err)
 		}
 		object, err := x.once(by, func() (string, error) { return do(x, by, in) })
 		if err != nil {

@@ -15,6 +15,8 @@ type By struct {
 	IfMatch string
 	// Once makes the change happen at most once: its identifier is remembered in the same commit.
 	Once *Once
+	// Try carries the change out up to its commit and no further; see DryRun. Nil: it is meant.
+	Try *DryRun
 }
 
 // names reports whether the actor says which version of the record was read.
@@ -37,7 +39,7 @@ func (e *DoneError) Error() string {
 // change commits records, notices and event together and judges every call in flight anew before it returns, also after an error:
 // a commit that failed may still have denied something.
 func (a *Authority) change(by By, f func(tx *certstore.Tx) (gate.Event, error)) (gate.Event, error) {
-	event, err := a.store.Update(func(tx *certstore.Tx) (gate.Event, error) {
+	guarded := func(tx *certstore.Tx) (gate.Event, error) {
 		if err := errors.Join(by.stands(a.dir), by.first(tx)); err != nil {
 			return gate.Event{}, err
 		}
@@ -50,7 +52,11 @@ func (a *Authority) change(by By, f func(tx *certstore.Tx) (gate.Event, error)) 
 			certstore.Put(tx, &gate.Mark{ID: by.Once.ID, Hash: by.Once.Hash, Object: event.Object, At: event.At})
 		}
 		return event, nil
-	})
+	}
+	if by.Try != nil {
+		return a.try(by, guarded)
+	}
+	event, err := a.store.Update(guarded)
 	a.flights.sweep(a.dir, a.now())
 	a.noteNotices(event, err)
 	return event, err

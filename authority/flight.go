@@ -79,6 +79,19 @@ func (f *flights) len() int {
 	return f.count
 }
 
+// perDevice counts the calls in flight that may still go on.
+func (f *flights) perDevice() map[gate.DeviceID]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	counts := make(map[gate.DeviceID]int)
+	for c := f.first; c != nil; c = c.next {
+		if c.canceledAt.IsZero() && c.Caller.Device != nil {
+			counts[c.Caller.Device.ID]++
+		}
+	}
+	return counts
+}
+
 // sweep judges every call in flight again, cancels those that would now be refused, and closes the connections of those that were
 // canceled and did not end.
 func (f *flights) sweep(dir *certstore.Directory, now time.Time) {

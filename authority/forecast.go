@@ -193,13 +193,17 @@ func (s *rehearsal) calls(at time.Time) []sampleCall {
 	if certified == nil {
 		return []sampleCall{{method: "GET", path: "/"}}
 	}
-	var list []sampleCall
-	for _, behavior := range certified.Profile.Grant.Behaviors {
+	return s.samples(certified.Profile.Grant.Behaviors, certified.Profile.Grant.Purposes)
+}
+
+// samples are calls of each behavior for each purpose.
+func (s *rehearsal) samples(behaviors []string, purposes []gate.Purpose) (list []sampleCall) {
+	for _, behavior := range behaviors {
 		method, path, ok := s.request.Site.Behaviors.Sample(behavior)
 		if !ok {
 			method, path = "GET", "/"
 		}
-		for _, purpose := range certified.Profile.Grant.Purposes {
+		for _, purpose := range purposes {
 			list = append(list, sampleCall{method, path, behavior, purpose})
 		}
 	}

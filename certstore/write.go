@@ -33,6 +33,17 @@ func (s *Store) Bookkeep(f func(*Tx) error) error {
 }
 
 func (s *Store) change(may func(gate.RecordKind) error, f func(*Tx) (*gate.Event, error)) error {
+	return s.transact(may, f, func(tx *Tx, c *change) error {
+		if err := tx.txn.Commit(); err != nil {
+			return s.doubt(c, err)
+		}
+		s.settle(c)
+		return nil
+	})
+}
+
+// transact prepares a commit and hands it to end, which commits it or leaves it: what is not committed is undone.
+func (s *Store) transact(may func(gate.RecordKind) error, f func(*Tx) (*gate.Event, error), end func(*Tx, *change) error) error {
 	s.writer.Lock()
 	defer s.writer.Unlock()
 	if err := s.reread(); err != nil {
@@ -56,11 +67,7 @@ func (s *Store) change(may func(gate.RecordKind) error, f func(*Tx) (*gate.Event
 	if err != nil {
 		return err
 	}
-	if err := tx.txn.Commit(); err != nil {
-		return s.doubt(c, err)
-	}
-	s.settle(c)
-	return nil
+	return end(tx, c)
 }
 
 // settle takes over what has been committed.

@@ -4,7 +4,7 @@
 // the answer, as a table for people or with --json as the API gave it. What is right and wrong is the server's to say; a command
 // checks only what the server cannot see, such as a file that is missing. So a command is a few lines over three verbs (request.go):
 // list, show and send. What every command gets from there: profiles and flags that say which server and who asks (profile.go),
-// --dry-run on everything that changes something, an idempotency key so that a repeated write is carried out once, a hint what to do
+// --dry-run, by which the server says what would happen, on everything that changes something, an idempotency key so that a repeated write is carried out once, a hint what to do
 // next on standard error, and an exit code that scripts can rely on (exit.go).
 //
 // Four commands are more than that. `init` makes a data directory, on the machine itself and with no server running. `enroll` is the

@@ -144,7 +144,7 @@ type change struct {
 // changes adds the flags of every command that changes something.
 func (t *tool) changes(c *cobra.Command) *cobra.Command {
 	f := c.Flags()
-	f.BoolVar(&t.flags.dryRun, "dry-run", false, "print what would be sent and send nothing")
+	f.BoolVar(&t.flags.dryRun, "dry-run", false, "ask the server what this would do: devices, calls in flight, the notice; change nothing")
 	f.StringVar(&t.flags.key, "idempotency-key", "", "carry this change out once, however often it is sent with this key (default: a random one)")
 	return c
 }
@@ -155,10 +155,10 @@ func (t *tool) compares(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// send carries a change out, or says what would be sent.
+// send carries a change out, or asks what it would do.
 func (t *tool) send(cmd *cobra.Command, ch change) error {
 	if t.flags.dryRun {
-		return t.dryRun(cmd, ch)
+		return t.try(cmd, ch)
 	}
 	c, err := t.client()
 	if err != nil {
@@ -182,25 +182,6 @@ func (t *tool) send(cmd *cobra.Command, ch change) error {
 		return fmt.Errorf("%w\nit may have been carried out all the same; to repeat it safely add: --idempotency-key %s", err, key)
 	}
 	return err
-}
-
-// dryRun prints what send would send.
-func (t *tool) dryRun(cmd *cobra.Command, ch change) error {
-	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "POST %s\n", ch.path)
-	if t.flags.match != "" {
-		fmt.Fprintf(out, "If-Match: %s\n", t.flags.match)
-	}
-	if t.flags.key != "" {
-		fmt.Fprintf(out, "Idempotency-Key: %s\n", t.flags.key)
-	}
-	if ch.body != nil {
-		if err := printJSON(out, ch.body); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "nothing was sent (--dry-run)")
-	return nil
 }
 
 // report shows the answer to a change.

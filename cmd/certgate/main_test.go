@@ -96,7 +96,8 @@ func TestCaddyHasTheCommandsToo(t *testing.T) {
 		{[]string{"certgate", "account", "show"}, 2, "certgate: ACCOUNT is missing\nsee: caddy certgate account show --help\n"},
 		{[]string{"certgate", "whoami", "--admin-url", "https://a.example", "--cert", "/nowhere", "--key", "/nowhere"}, 1,
 			"certgate: read the private key: stat /nowhere: no such file or directory\n"},
-		{[]string{"certgate", "account", "suspend", "acme", "--why", "x", "--dry-run"}, 0, "nothing was sent (--dry-run)\n"},
+		{[]string{"certgate", "account", "suspend", "acme", "--why", "x", "--dry-run", "--admin-url", "https://a.example", "--cert", "/nowhere", "--key", "/nowhere"}, 1,
+			"certgate: read the private key: stat /nowhere: no such file or directory\n"},
 	} {
 		if r := end(t, command(t, "caddy", row.args...)); r.code != row.code || r.stderr != row.want {
 			t.Errorf("%q: %+v", row.args, r)
