@@ -10,12 +10,12 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-// Notice is a message owed to a customer, as it was rendered, with its state now: owed, sent, failed, told-by-phone or void. Where it
+// Notice is a message owed to a customer, or to staff where it has no account, as it was rendered, with its state now: owed, sent, failed, told-by-phone or void. Where it
 // carries a secret link, that stays sealed.
 type Notice struct {
 	ID         gate.NoticeID   `json:"id"`
 	Kind       gate.NoticeKind `json:"kind"`
-	Account    gate.AccountID  `json:"account"`
+	Account    gate.AccountID  `json:"account,omitempty"` // empty: to staff
 	State      string          `json:"state"`
 	Problem    string          `json:"problem,omitempty"` // why it has not arrived, as far as it is known
 	Attempts   int             `json:"attempts"`          // to send it, over all channels
@@ -66,7 +66,7 @@ func (x *exchange) noticeView(r *gate.Notice) *Notice {
 	switch channels := x.a.Channels(); {
 	case r.State(x.now).Settled() || n.Problem != "":
 	case len(r.To) == 0:
-		n.Problem = "the account has no contact for it; deliver it by hand"
+		n.Problem = "there is no contact for it; deliver it by hand"
 	case r.Kind == gate.EnrollmentNotice && !slices.Contains(channels, gate.MailChannel):
 		n.Problem = "no mail server is configured, and only a mail carries the link"
 	case len(channels) == 0:

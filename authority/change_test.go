@@ -174,19 +174,19 @@ func operations() []operation {
 			_, err := o.Lift(by, s.suspension.ID, "test")
 			return err
 		}},
-		{"ProposeStaff", gate.ManageStaff, "cho", gate.StaffProposed, "", func(o *office, _ *scene, by authority.By) error {
+		{"ProposeStaff", gate.ManageStaff, "cho", gate.StaffProposed, gate.StaffChangeNotice, func(o *office, _ *scene, by authority.By) error {
 			_, err := o.ProposeStaff(by, gate.Staff{Name: "gus", Email: "gus@example.com", Roles: []gate.Role{gate.Auditor}}, newCSR(o.t))
 			return err
 		}},
-		{"ProposeChange", gate.ManageStaff, "cho", gate.StaffProposed, "", func(o *office, s *scene, by authority.By) error {
+		{"ProposeChange", gate.ManageStaff, "cho", gate.StaffProposed, gate.StaffChangeNotice, func(o *office, s *scene, by authority.By) error {
 			_, err := o.ProposeChange(by, s.newcomer.ID, []gate.Role{gate.Operator}, nil)
 			return err
 		}},
-		{"ConfirmStaff", gate.ManageStaff, "eve", gate.StaffConfirmed, "", func(o *office, s *scene, by authority.By) error {
+		{"ConfirmStaff", gate.ManageStaff, "eve", gate.StaffConfirmed, gate.StaffChangeNotice, func(o *office, s *scene, by authority.By) error {
 			_, err := o.ConfirmStaff(by, s.newcomer.ID)
 			return err
 		}},
-		{"DisableStaff", gate.ManageStaff, "cho", gate.StaffDisabled, "", func(o *office, s *scene, by authority.By) error {
+		{"DisableStaff", gate.ManageStaff, "cho", gate.StaffDisabled, gate.StaffChangeNotice, func(o *office, s *scene, by authority.By) error {
 			_, err := o.DisableStaff(by, s.newcomer.ID, "test")
 			return err
 		}},
@@ -229,7 +229,7 @@ func TestWhoLacksTheRoleChangesNothing(t *testing.T) {
 	}
 }
 
-func TestEveryChangeIsAnEventAndCustomersAreTold(t *testing.T) {
+func TestEveryChangeIsAnEventAndThoseConcernedAreTold(t *testing.T) {
 	for _, op := range operations() {
 		t.Run(op.name, func(t *testing.T) {
 			o := newOffice(t)

@@ -41,11 +41,36 @@ func (a *Authority) notifyThese(tx *certstore.Tx, whom addressees, kind gate.Not
 	if data.Zone, err = time.LoadLocation(account.Zone); err != nil {
 		data.Zone = nil // times are told in UTC alone
 	}
+	return n, a.post(tx, n, data)
+}
+
+// notifyStaff puts a notice to members of staff into the same commit as what it tells of. It belongs to no account. To whom it goes is
+// settled before the change: whoever loses access by it must hear of it too.
+func (a *Authority) notifyStaff(tx *certstore.Tx, kind gate.NoticeKind, to []gate.Contact, data notify.Data) (*gate.Notice, error) {
+	if !kind.ForStaff() {
+		return nil, fmt.Errorf("notices of kind %s do not go to staff", kind) // cannot happen
+	}
+	n := &gate.Notice{ID: gate.NoticeID(a.newID(gate.NoticePrefix)), Kind: kind, To: distinct(to), CreatedAt: a.moment()}
+	return n, a.post(tx, n, data)
+}
+
+// distinct leaves out whoever is named again: a person may be concerned for two reasons.
+func distinct(to []gate.Contact) (once []gate.Contact) {
+	for _, c := range to {
+		if !slices.ContainsFunc(once, func(other gate.Contact) bool { return other.Email == c.Email }) {
+			once = append(once, c)
+		}
+	}
+	return once
+}
+
+// post words a notice and puts it into the commit.
+func (a *Authority) post(tx *certstore.Tx, n *gate.Notice, data notify.Data) error {
 	if err := a.word(n, data); err != nil {
-		return nil, fmt.Errorf("notice of kind %s: %w", kind, err)
+		return fmt.Errorf("notice of kind %s: %w", n.Kind, err)
 	}
 	certstore.Put(tx, n)
-	return n, nil
+	return nil
 }
 
 // word puts a notice into words. The operator's templates were tried when they were read; should one fail all the same, the built-in text

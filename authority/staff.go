@@ -58,7 +58,8 @@ func (a *Authority) ProposeStaff(by By, in gate.Staff, csr []byte) (*gate.Staff,
 			}
 		}
 		certstore.Put(tx, &s)
-		return gate.Event{Verb: gate.StaffProposed, Object: string(s.ID), Detail: s.Name}, nil
+		event := gate.Event{Verb: gate.StaffProposed, Object: string(s.ID), Detail: s.Name}
+		return event, a.tellStaff(tx, by, event, &s)
 	})
 	return &s, err
 }
@@ -147,7 +148,7 @@ func (a *Authority) changeStaff(by By, event gate.Event, f func(gate.Staff) (gat
 		}
 		certstore.Put(tx, &out)
 		event.Detail = out.Name
-		return event, nil
+		return event, a.tellStaff(tx, by, event, &out)
 	})
 	return &out, err
 }

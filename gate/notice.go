@@ -10,8 +10,8 @@ import (
 type Notice struct {
 	ID        NoticeID   `json:"id"`
 	Kind      NoticeKind `json:"kind"`
-	Account   AccountID  `json:"account"`
-	To        []Contact  `json:"to"` // empty: no contact is known, so staff must deliver it by hand
+	Account   AccountID  `json:"account"` // empty: to staff
+	To        []Contact  `json:"to"`      // empty: no contact is known, so staff must deliver it by hand
 	Subject   string     `json:"subject"`
 	Body      string     `json:"body"`               // where a secret link belongs it says {link}
 	HTML      string     `json:"html,omitempty"`     // the same for readers who prefer it
@@ -63,18 +63,43 @@ const (
 	CertificateEndsNotice    NoticeKind = "certificate-ends"
 	KeyEndsNotice            NoticeKind = "key-ends"  // a key that was replaced
 	LinkEndsNotice           NoticeKind = "link-ends" // an enrollment link that nobody has opened
+
+	StaffChangeNotice NoticeKind = "staff-change" // to staff, as are the following: somebody's access here was changed
 )
 
 // NoticeKinds lists them all.
 func NoticeKinds() []NoticeKind {
-	return append([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
+	return slices.Concat([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice}, ReminderKinds()...)
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice}, ReminderKinds(), StaffNoticeKinds())
 }
 
+// StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
+func StaffNoticeKinds() []NoticeKind { return []NoticeKind{StaffChangeNotice} }
+
+// ForStaff reports whether notices of this kind go to staff. They concern no account.
+func (k NoticeKind) ForStaff() bool { return slices.Contains(StaffNoticeKinds(), k) }
+
+// StaffRecipients are the active among the people who may take the action, as those to whom a notice is sent.
+func StaffRecipients(people []*Staff, may Action) []Contact {
+	var to []Contact
+	for _, s := range people {
+		if s.Actor().May(may) == nil {
+			to = append(to, s.Contact())
+		}
+	}
+	return to
+}
+
+// Contact is the person as one to whom a notice is sent.
+func (s *Staff) Contact() Contact { return Contact{Role: StaffContact, Name: s.Name, Email: s.Email} }
+
 // Recipients are the contacts of an account for a kind of notice: the technical ones for what they alone can do, the business ones too
-// for what needs an agreement, all for the rest.
+// for what needs an agreement, all for the rest. What is for staff goes to none of them.
 func Recipients(a *Account, kind NoticeKind) []Contact {
+	if kind.ForStaff() {
+		return nil
+	}
 	var roles []ContactRole
 	switch kind {
 	case EnrollmentNotice, CertificateEndsNotice, KeyEndsNotice, LinkEndsNotice:

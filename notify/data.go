@@ -11,8 +11,9 @@ import (
 // {{if .Why}} or {{if not .Until.IsZero}}. There is no room for a secret: see Link.
 type Data struct {
 	// Account is the customer's name, AccountID its identifier.
-	Account   string         `json:"account_name"`
-	AccountID gate.AccountID `json:"account"`
+	// Both are empty in what goes to staff.
+	Account   string         `json:"account_name,omitempty"`
+	AccountID gate.AccountID `json:"account,omitempty"`
 	// Noun says what the notice is about: account, organization, device, key, certificate, certification or contract.
 	Noun string `json:"noun,omitempty"`
 	// Name is its slug path, or its identifier where it has none.
@@ -23,6 +24,10 @@ type Data struct {
 	Case gate.CertificationID `json:"case,omitempty"`
 	// Verb is what happened to it, in the past: suspended, terminated, rejected, withdrawn, called off.
 	Verb string `json:"verb,omitempty"`
+	// By is the member of staff who did it, in what goes to staff.
+	By string `json:"by,omitempty"`
+	// Roles are those that a member of staff has or is to have, as one line.
+	Roles string `json:"roles,omitempty"`
 	// Why is the reason that the acting person gave.
 	Why string `json:"why,omitempty"`
 	// From is when it takes or took effect.
@@ -100,7 +105,7 @@ func (d Data) Left() string {
 func sample(kind gate.NoticeKind) Data {
 	data := Data{
 		Account: "Acme Health", AccountID: "acc_01jq8z5v3n7t2m4k6h9r0s1w2x", Noun: "device", Name: "acme/main/prod-1",
-		Environment: "production", Case: "cas_01jq8z5v3n7t2m4k6h9r0s1w2y", Verb: "suspended", Why: "The key was found in a public repository.",
+		Environment: "production", Case: "cas_01jq8z5v3n7t2m4k6h9r0s1w2y", Verb: "suspended", By: "cho", Roles: "operator and auditor", Why: "The key was found in a public repository.",
 		From:  time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC),
 		Until: time.Date(2027, time.March, 16, 14, 30, 0, 0, time.UTC),
 		Due:   time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC), LastDay: "2027-03-31", Days: 30,
@@ -140,6 +145,8 @@ func sample(kind gate.NoticeKind) Data {
 	case gate.ContactsNotice:
 		data.Noun, data.Name, data.Verb = "account", "acme", "changed"
 		data.Why = "Ann Lee has taken over from Tom Ray."
+	case gate.StaffChangeNotice:
+		data.Account, data.AccountID, data.Noun, data.Name, data.Verb, data.Why = "", "", "", "ben", "disabled", "Has left."
 	default:
 		sampleReminder(kind, &data)
 	}

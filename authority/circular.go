@@ -1,0 +1,59 @@
+package authority
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/onerecord/certgate/certstore"
+	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/notify"
+)
+
+// staffChanges says in words what became of a person, by what happened.
+var staffChanges = map[gate.Verb]struct{ noun, verb string }{
+	gate.StaffProposed:           {"change", "proposed"},
+	gate.StaffConfirmed:          {"change", "confirmed"},
+	gate.StaffDisabled:           {"", "disabled"},
+	gate.StaffCertificateRevoked: {"certificate", "revoked"},
+}
+
+// tellStaff tells every admin, and the person, that somebody's access was changed, in the commit of the change. One admin can stop any
+// other, because stopping must be fast; so all the others learn of it at once, whoever was stopped included. A person who is only proposed
+// is not told: nobody has confirmed the address yet.
+func (a *Authority) tellStaff(tx *certstore.Tx, by By, event gate.Event, person *gate.Staff) error {
+	words := staffChanges[event.Verb]
+	data := notify.Data{Noun: words.noun, Name: person.Name, Verb: words.verb, By: by.Name, Why: event.Why, From: a.moment(), Roles: inWords(person.Roles)}
+	var proposal *gate.Proposal
+	if event.Verb == gate.StaffProposed {
+		proposal = person.Proposal
+	}
+	to := gate.StaffRecipients(a.dir.People(), gate.ManageStaff) // as it was before the change
+	if before, err := a.dir.Staff(string(person.ID)); err == nil {
+		if before.Active() || event.Verb != gate.StaffProposed {
+			to = append(to, person.Contact())
+		}
+		if event.Verb == gate.StaffConfirmed {
+			proposal = before.Proposal
+		}
+	}
+	if proposal != nil {
+		data.Roles = inWords(proposal.Roles)
+		if proposal.Certificate != nil {
+			data.Noun = "certificate"
+		}
+	}
+	_, err := a.notifyStaff(tx, gate.StaffChangeNotice, to, data)
+	return err
+}
+
+// inWords lists roles for people.
+func inWords(roles []gate.Role) string {
+	words := make([]string, len(roles))
+	for i, r := range roles {
+		words[i] = string(r)
+	}
+	if n := len(words); n > 2 {
+		words = slices.Concat([]string{strings.Join(words[:n-1], ", ")}, words[n-1:])
+	}
+	return strings.Join(words, " and ")
+}
