@@ -315,6 +315,11 @@ func (c *Client) ConfirmLowering(ctx context.Context, name string, o ...Option) 
 	return clientPost[gate.Host](ctx, c, outgoing{address: segments("v1", "hosts", name, "lowering", "confirmation"), options: o}, nil)
 }
 
+// RaiseHost ends a lowering, or the wish for one, at once.
+func (c *Client) RaiseHost(ctx context.Context, name string, in Why, o ...Option) (*gate.Host, error) {
+	return clientPost[gate.Host](ctx, c, outgoing{address: segments("v1", "hosts", name, "raising"), options: o}, in)
+}
+
 // CAs lists the issuing certificate authorities.
 func (c *Client) CAs(ctx context.Context, q Query) (*Page[CA], error) {
 	return clientGet[Page[CA]](ctx, c, "/v1/ca"+q.encode(), nil)

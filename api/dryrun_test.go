@@ -49,7 +49,7 @@ func TestTryingFirstChangesNothing(t *testing.T) {
 			continue
 		}
 		if !slices.ContainsFunc(tried.made, func(made string) bool { return fits(path, made) }) {
-			t.Errorf("no story of this test makes the change of %s", path)
+			t.Errorf("no story of this test makes the change of %s; add it to theRest", path)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func TestEveryChangeHasADryRun(t *testing.T) {
 		}
 		repeats := slices.ContainsFunc(item.Post.Parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "Idempotency-Key" })
 		if repeats != asks(item.Post) {
-			t.Errorf("%s takes Idempotency-Key: %v; dry_run: %v", path, repeats, asks(item.Post))
+			t.Errorf("%s takes Idempotency-Key: %v; dry_run: %v; describe the parameter, and the answer 200 of a DryRun, as its neighbors do", path, repeats, asks(item.Post))
 		}
 	}
 }

@@ -59,6 +59,9 @@ func TestAHostIsLoweredByTwo(t *testing.T) {
 	wantKind(t, err, gate.Forbidden)
 	golden(t, "host", check[*gate.Host](t)(s.as("eve").ConfirmLowering(ctx, "api.example.com")))
 	golden(t, "host-read", check[*gate.Host](t)(s.as("ben").Host(ctx, "api.example.com")))
+	golden(t, "host-raised", check[*gate.Host](t)(s.as("ben").RaiseHost(ctx, "api.example.com", api.Why{Why: "The test is over."})))
+	_, err = s.as("ben").RaiseHost(ctx, "api.example.com", api.Why{Why: "Again."})
+	wantKind(t, err, gate.Conflict)
 }
 
 func TestAGrantedBehaviorMayBeDroppedWhenAllowed(t *testing.T) {

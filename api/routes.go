@@ -133,6 +133,7 @@ func siteRoutes() []route {
 		get("/v1/hosts/{host}", read(byPath("host", (*exchange).showHost))),
 		post("/v1/hosts/{host}/lowering", write(writing{compares: true, show: (*exchange).showHost}, proposeLowering)),
 		post("/v1/hosts/{host}/lowering/confirmation", write(writing{compares: true, show: (*exchange).showHost}, confirmLowering)),
+		post("/v1/hosts/{host}/raising", write(writing{compares: true, show: (*exchange).showHost}, raiseHost)),
 		get("/v1/ca", cas.list),
 
 		get("/v1/decisions", listDecisions),

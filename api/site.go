@@ -19,10 +19,11 @@ type Allowance struct {
 	Why       string `json:"why"`
 }
 
-// NewLowering asks that a host may be served in a lower environment than before.
+// NewLowering asks that a host may for a time be served in a lower environment than before.
 type NewLowering struct {
-	To  gate.Environment `json:"to"`
-	Why string           `json:"why"`
+	To    gate.Environment `json:"to"`
+	Until *time.Time       `json:"until,omitempty"` // at most 366 days away; without: 30 days from now
+	Why   string           `json:"why"`
 }
 
 // CA is an issuing certificate authority, with its role now: issuing, standby (trusted, not yet in use), former (trusted, no longer in
@@ -117,11 +118,16 @@ func allowBehavior(x *exchange, by authority.By, in *Allowance) (string, error) 
 }
 
 func proposeLowering(x *exchange, by authority.By, in *NewLowering) (string, error) {
-	made, err := x.a.ProposeLowering(by, x.r.PathValue("host"), in.To, in.Why)
+	made, err := x.a.ProposeLowering(by, x.r.PathValue("host"), authority.NewLowering{To: in.To, Until: in.Until, Why: in.Why})
 	return idOf(made, err)
 }
 
 func confirmLowering(x *exchange, by authority.By, _ *struct{}) (string, error) {
 	made, err := x.a.ConfirmLowering(by, x.r.PathValue("host"))
+	return idOf(made, err)
+}
+
+func raiseHost(x *exchange, by authority.By, in *Why) (string, error) {
+	made, err := x.a.RaiseHost(by, x.r.PathValue("host"), in.Why)
 	return idOf(made, err)
 }

@@ -3,6 +3,7 @@ package authority
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
@@ -117,13 +118,36 @@ func (a *Authority) AllowBehavior(by By, b gate.Behavior, why string) error {
 	return err
 }
 
-// ProposeLowering asks that a host may be served in a lower environment than it once was; a second admin must confirm.
-func (a *Authority) ProposeLowering(by By, host string, to gate.Environment, why string) (*gate.Host, error) {
-	if err := errors.Join(by.May(gate.ManageSite), gate.CheckReason(why)); err != nil {
+// NewLowering is a lowering as it is asked for.
+type NewLowering struct {
+	To    gate.Environment
+	Until *time.Time // nil: gate.LoweringLifetime from now
+	Why   string
+}
+
+// ProposeLowering asks that a host may for a time be served in a lower environment than it once was; a second admin must confirm.
+func (a *Authority) ProposeLowering(by By, host string, in NewLowering) (*gate.Host, error) {
+	if err := errors.Join(by.May(gate.ManageSite), gate.CheckReason(in.Why)); err != nil {
 		return nil, err
 	}
-	return a.changeHost(by, gate.Event{Verb: gate.HostLoweringProposed, Object: host, Why: why}, func(h gate.Host) (gate.Host, error) {
-		return h.Propose(to, by.Staff, why)
+	now := a.moment()
+	until := now.Add(gate.LoweringLifetime)
+	if in.Until != nil {
+		until = in.Until.UTC().Truncate(time.Second)
+	}
+	event := gate.Event{Verb: gate.HostLoweringProposed, Object: host, Why: in.Why, Detail: "to " + in.To.String() + " until " + until.Format(time.RFC3339)}
+	return a.changeHost(by, event, func(h gate.Host) (gate.Host, error) {
+		return h.Propose(gate.Lowering{To: in.To, Until: &until, Why: in.Why, ProposedBy: by.Staff}, now)
+	})
+}
+
+// RaiseHost ends a lowering, or the wish for one, before its time.
+func (a *Authority) RaiseHost(by By, host, why string) (*gate.Host, error) {
+	if err := by.May(gate.Stop); err != nil {
+		return nil, err
+	}
+	return a.changeHost(by, gate.Event{Verb: gate.HostRaised, Object: host, Why: why}, func(h gate.Host) (gate.Host, error) {
+		return h.Raise(by.Staff, why, a.moment())
 	})
 }
 
@@ -138,7 +162,7 @@ func (a *Authority) ConfirmLowering(by By, host string) (*gate.Host, error) {
 				return h, err
 			}
 		}
-		return h.Confirm(by.Staff, by.names())
+		return h.Confirm(by.Staff, by.names(), a.moment())
 	})
 }
 

@@ -194,15 +194,23 @@ func operations() []operation {
 			return o.AllowBehavior(by, gate.Behavior{Name: "live"}, "test")
 		}},
 		{"ProposeLowering", gate.ManageSite, "cho", gate.HostLoweringProposed, "", func(o *office, _ *scene, by authority.By) error {
-			_, err := o.ProposeLowering(by, "api.test", gate.Sandbox, "test")
+			_, err := o.ProposeLowering(by, "api.test", authority.NewLowering{To: gate.Sandbox, Why: "test"})
 			return err
 		}},
 		{"ConfirmLowering", gate.ManageSite, "eve", gate.HostLoweringConfirmed, "", func(o *office, _ *scene, by authority.By) error {
 			if h := o.Directory().Host("api.test"); h.Lowering == nil {
-				_, err := o.ProposeLowering(o.cho, "api.test", gate.Sandbox, "test")
+				_, err := o.ProposeLowering(o.cho, "api.test", authority.NewLowering{To: gate.Sandbox, Why: "test"})
 				must(o.t, err)
 			}
 			_, err := o.ConfirmLowering(by, "api.test")
+			return err
+		}},
+		{"RaiseHost", gate.Stop, "ben", gate.HostRaised, "", func(o *office, _ *scene, by authority.By) error {
+			if h := o.Directory().Host("api.test"); h.Lowering == nil {
+				_, err := o.ProposeLowering(o.cho, "api.test", authority.NewLowering{To: gate.Sandbox, Why: "test"})
+				must(o.t, err)
+			}
+			_, err := o.RaiseHost(by, "api.test", "over")
 			return err
 		}},
 	}...)
@@ -211,7 +219,7 @@ func operations() []operation {
 func TestWhoLacksTheRoleChangesNothing(t *testing.T) {
 	o := newOffice(t)
 	s := o.scene()
-	_, err := o.ProposeLowering(o.cho, "api.test", gate.Sandbox, "test")
+	_, err := o.ProposeLowering(o.cho, "api.test", authority.NewLowering{To: gate.Sandbox, Why: "test"})
 	must(t, err)
 	for _, op := range operations() {
 		for _, role := range gate.Roles() {

@@ -107,7 +107,7 @@ func golden() map[gate.RecordKind]gate.Record {
 			Behaviors:  []gate.Behavior{{Name: "fhir-query", Method: "GET", Path: "/fhir/*", Cost: 1, WebSocket: true}},
 			Allowances: []gate.Behavior{{Name: "old", Method: "GET", Path: "/old/*", Cost: 2, WebSocket: true}},
 		},
-		&gate.Host{Name: "api.example.com", Strictest: gate.Production, Lowering: &gate.Lowering{To: gate.Sandbox, Why: "moved", ProposedBy: "stf_ben", ConfirmedBy: "stf_cho", Replaced: true}},
+		&gate.Host{Name: "api.example.com", Strictest: gate.Production, Lowering: &gate.Lowering{To: gate.Sandbox, Why: "moved", ProposedBy: "stf_ben", ConfirmedBy: "stf_cho", Replaced: true, Until: &dawn, Raised: &gate.Ending{At: dawn, By: "stf_ben", Why: "over"}}},
 		&gate.Mark{ID: "stf_ben/abc", Hash: fixedPrint(11), Object: "acc_1", At: dawn},
 		&gate.Reminder{
 			ID: "contract-ends/con_1/2027-03-01T10:00:00Z/30", Account: "acc_1", Kind: gate.ContractEndsNotice, Subject: "con_1", Ends: later, Days: 30,

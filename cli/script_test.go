@@ -32,6 +32,7 @@ import (
 //	changed            fails if nothing has
 //	customer SLUG      makes a customer with a production device that may call
 //	call SLUG METHOD PATH     calls with its credential
+//	pass DURATION      lets time pass, and the jobs run
 //	calling SLUG METHOD PATH  calls again and again until the script ends
 func TestScripts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
@@ -46,7 +47,7 @@ func TestScripts(t *testing.T) {
 				Setup: s.setup,
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"link": s.link, "code": code, "unchanged": s.unchanged, "changed": s.changed,
-					"customer": s.customer, "call": s.call, "calling": s.calling,
+					"customer": s.customer, "call": s.call, "calling": s.calling, "pass": s.pass,
 				},
 			})
 		})
@@ -207,6 +208,12 @@ func (s *server) customer(_ *testscript.TestScript, _ bool, args []string) {
 
 func (s *server) call(_ *testscript.TestScript, _ bool, args []string) {
 	s.Check(s.customers[args[0]].Request(args[1], args[2]))
+}
+
+func (s *server) pass(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	s.Advance(d)
 }
 
 func (s *server) calling(ts *testscript.TestScript, _ bool, args []string) {

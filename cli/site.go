@@ -79,39 +79,59 @@ func (t *tool) behaviorAllow() *cobra.Command {
 }
 
 func (t *tool) hostCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "host", Short: "Host names and the environments they were served in: list, lower"},
+	return t.connected(t.group(&cobra.Command{Use: "host", Short: "Host names and the environments they were served in: list, lower, raise"},
 		t.lister(lists{use: "list", short: "Lists host names with the strictest environment that each was served in", path: "/v1/hosts", columns: []column{
 			{"HOST", "name"}, {"STRICTEST", "strictest"}, {"LOWERING TO", "lowering.to"}, {"PROPOSED BY", "lowering.proposed_by"},
-			{"CONFIRMED BY", "lowering.confirmed_by"}, {"WHY", "lowering.why"}}}),
+			{"CONFIRMED BY", "lowering.confirmed_by"},
+			{"UNTIL", "lowering.until"}, {"RAISED", "lowering.raised.at"}, {"WHY", "lowering.why"}}}),
 		t.hostLower(),
 		t.verb(verb{
 			use: "confirm HOST", short: "Puts a lowering that another admin proposed into effect", compares: true,
 			do: func(args []string, _ string) (change, error) {
 				return change{path: pathTo("/v1/hosts/%s/lowering/confirmation", args[0]), done: func(o object) string {
-					return o.text("name") + " may be served in " + o.text("lowering.to")
+					return o.text("name") + " may be served in " + o.text("lowering.to") + " until " + o.text("lowering.until")
+				}, next: func(o object) []string {
+					return []string{"certgate host raise " + o.text("name") + " --why REASON  (as soon as it is not needed any more)"}
+				}}, nil
+			}}),
+		t.verb(verb{
+			use: "raise HOST", short: "Ends a lowering, or the proposal of one, now; it takes one person", reason: true, compares: true,
+			long:    "Ends a lowering, or the proposal of one, now. A site that still serves the host in a lower environment answers 503 from the next request on.",
+			example: `  certgate host raise api.example.com --why "the rehearsal is over"`,
+			do: func(args []string, why string) (change, error) {
+				return change{path: pathTo("/v1/hosts/%s/raising", args[0]), body: api.Why{Why: why}, done: func(o object) string {
+					return o.text("name") + " may be served in " + o.text("strictest") + " alone"
 				}}, nil
 			}}),
 	))
 }
 
 func (t *tool) hostLower() *cobra.Command {
-	var to string
+	var to, until string
 	return t.verb(verb{
 		use: "lower HOST", short: "Proposes that a host may be served in a lower environment than before", reason: true, compares: true,
 		long: "A site that serves a host in a lower environment than the host once had answers 503 until two people have allowed it, so that a\n" +
-			"slip in a configuration file cannot open production as a sandbox.",
-		flags: func(c *cobra.Command) { c.Flags().StringVar(&to, "to", "", "sandbox or preprod") },
+			"slip in a configuration file cannot open production as a sandbox. It ends by itself, and one person can end it before: certgate host\n" +
+			"raise. A new proposal takes the place of a lowering in force, which ends it until the new one is confirmed.",
+		example: `  certgate host lower api.example.com --to sandbox --until 2027-04-01T00:00:00Z --why "rehearsal of the move"`,
+		flags: func(c *cobra.Command) {
+			c.Flags().StringVar(&to, "to", "", "sandbox or preprod")
+			c.Flags().StringVar(&until, "until", "", "when it ends, at most 366 days away, such as 2027-03-31T16:00:00Z (default: in 30 days)")
+		},
 		needs: []string{"to"},
 		do: func(args []string, why string) (change, error) {
 			e, err := gate.ParseEnvironment(to)
 			if err != nil {
 				return change{}, &usageError{err}
 			}
-			return change{path: pathTo("/v1/hosts/%s/lowering", args[0]), body: api.NewLowering{To: e, Why: why},
-				done: func(o object) string { return "proposed; a second admin must confirm it" },
+			end, err := parseUntil(until)
+			return change{path: pathTo("/v1/hosts/%s/lowering", args[0]), body: api.NewLowering{To: e, Until: end, Why: why},
+				done: func(o object) string {
+					return "proposed until " + o.text("lowering.until") + "; a second admin must confirm it"
+				},
 				next: func(o object) []string {
 					return []string{"certgate host confirm " + o.text("name") + "  (another admin)"}
-				}}, nil
+				}}, err
 		},
 	})
 }

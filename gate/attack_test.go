@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/onerecord/certgate/gate"
 )
@@ -32,25 +33,37 @@ func TestAProposalThatWasSwappedIsNotConfirmedUnread(t *testing.T) {
 
 func TestALoweringThatWasSwappedIsNotConfirmedUnread(t *testing.T) {
 	host := gate.Host{Name: "api.example.com", Strictest: gate.Production}
-	harmless, err := host.Propose(gate.Preprod, "stf_cho", "move")
+	begin := time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
+	end := begin.Add(time.Hour)
+	harmless, err := host.Propose(gate.Lowering{To: gate.Preprod, Until: &end, Why: "move", ProposedBy: "stf_cho"}, begin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	swapped, err := harmless.Propose(gate.Sandbox, "stf_cho", "move")
+	swapped, err := harmless.Propose(gate.Lowering{To: gate.Sandbox, Until: &end, Why: "move", ProposedBy: "stf_cho"}, begin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := swapped.Confirm("stf_eve", false); !errors.Is(err, gate.Stale) {
+	if _, err := swapped.Confirm("stf_eve", false, begin); !errors.Is(err, gate.Stale) {
 		t.Errorf("confirmed unread: %v", err)
 	}
-	if got, err := swapped.Confirm("stf_eve", true); err != nil || !got.Allows(gate.Sandbox) {
+	if got, err := swapped.Confirm("stf_eve", true, begin); err != nil || !got.Allows(gate.Sandbox, begin) {
 		t.Errorf("by who names what she read: %v", err)
 	}
-	if _, err := swapped.Confirm("stf_cho", true); !errors.Is(err, gate.Forbidden) {
+	if _, err := swapped.Confirm("stf_cho", true, begin); !errors.Is(err, gate.Forbidden) {
 		t.Errorf("by who proposed it: %v", err)
 	}
-	if swapped.Allows(gate.Sandbox) || host.Lowering != nil {
+	if swapped.Allows(gate.Sandbox, begin) || host.Lowering != nil {
 		t.Error("a wish alone was enough, or changed the value it was made to")
+	}
+	withdrawn, err := harmless.Raise("stf_cho", "a slip", begin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if swapped, err = withdrawn.Propose(gate.Lowering{To: gate.Sandbox, Until: &end, Why: "move", ProposedBy: "stf_cho"}, begin); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := swapped.Confirm("stf_eve", false, begin); !errors.Is(err, gate.Stale) {
+		t.Errorf("confirmed unread what took the place of a wish that was withdrawn: %v", err)
 	}
 }
 

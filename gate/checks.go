@@ -14,7 +14,7 @@ func (j *judge) site() Reason {
 		return Unavailable
 	case !j.r.TLS:
 		return CertificateRequired // plaintext, or a request that only pretends to have come over TLS
-	case !j.c.Host.Allows(j.e):
+	case !j.c.Host.Allows(j.e, j.now):
 		return StateUnconfirmed
 	}
 	return Allowed

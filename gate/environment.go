@@ -1,5 +1,7 @@
 package gate
 
+import "time"
+
 // Environment says how much a site demands. Environments belong to sites; one store serves all three.
 type Environment int
 
@@ -61,7 +63,7 @@ func (e Environment) KeyTag() string {
 type Host struct {
 	Name      string      `json:"name"`
 	Strictest Environment `json:"strictest"`
-	// Lowering is a standing wish to serve the host in a lower environment; it holds once confirmed by a second person.
+	// Lowering is a standing wish to serve the host in a lower environment; it holds once confirmed by a second person, until its end.
 	Lowering *Lowering `json:"lowering,omitempty"`
 }
 
@@ -72,24 +74,58 @@ type Lowering struct {
 	ProposedBy  StaffID     `json:"proposed_by"`
 	ConfirmedBy StaffID     `json:"confirmed_by,omitempty"`
 	Replaced    bool        `json:"replaced,omitempty"` // another wish stood here before, as with [Proposal]
+	// Until is when it ends by itself; nil in records from before there were ends, which hold until raised.
+	Until  *time.Time `json:"until,omitempty"`
+	Raised *Ending    `json:"raised,omitempty"` // ended before
 }
 
-// Propose notes a wish to serve the host in a lower environment; it replaces one that still waits.
-func (h Host) Propose(to Environment, by StaffID, why string) (Host, error) {
-	if to == NoEnvironment || to >= h.Strictest {
+// How long a lowering holds: what is meant for a test must not stay for years because nobody thinks of it.
+const (
+	LoweringLifetime    = 30 * 24 * time.Hour // where nobody says otherwise
+	MaxLoweringLifetime = 366 * 24 * time.Hour
+)
+
+// waits reports whether it can still be confirmed at now.
+func (l *Lowering) waits(now time.Time) bool { return l.ConfirmedBy == "" && !l.over(now) }
+
+func (l *Lowering) over(now time.Time) bool {
+	return l.Raised != nil || l.Until != nil && !now.Before(*l.Until)
+}
+
+// Propose notes a wish to serve the host in a lower environment, as To, Until, Why and ProposedBy of l have it. It takes the place of what
+// stood there, in force or not: a site that relied on that answers 503 until this one is confirmed.
+func (h Host) Propose(l Lowering, now time.Time) (Host, error) {
+	switch {
+	case l.To == NoEnvironment || l.To >= h.Strictest:
 		return h, FieldErrorf("to", "must be lower than %s, which %s has served", h.Strictest, h.Name)
+	case l.Until == nil || !l.Until.After(now) || l.Until.After(now.Add(MaxLoweringLifetime)):
+		return h, FieldErrorf("until", "must be a time within the next %d days", int(MaxLoweringLifetime/(24*time.Hour)))
+	}
+	if err := CheckReason(l.Why); err != nil {
+		return h, err
+	}
+	h.Lowering = &Lowering{To: l.To, Until: l.Until, Why: l.Why, ProposedBy: l.ProposedBy, Replaced: h.Lowering != nil && h.Lowering.ConfirmedBy == ""}
+	return h, nil
+}
+
+// Raise ends a lowering, or the wish for one, at once: like all stopping it takes one person.
+func (h Host) Raise(by StaffID, why string, now time.Time) (Host, error) {
+	if h.Lowering == nil || h.Lowering.over(now) {
+		return h, Errorf(Conflict, "%s is not lowered, and nobody has proposed it", h.Name)
 	}
 	if err := CheckReason(why); err != nil {
 		return h, err
 	}
-	h.Lowering = &Lowering{To: to, Why: why, ProposedBy: by, Replaced: h.Lowering != nil && h.Lowering.ConfirmedBy == ""}
+	l := *h.Lowering
+	l.Raised = &Ending{At: now, By: by, Why: why}
+	h.Lowering = &l
 	return h, nil
 }
 
 // Confirm puts the standing wish into effect, by the rules of [Staff.Confirm].
-func (h Host) Confirm(by StaffID, named bool) (Host, error) {
+func (h Host) Confirm(by StaffID, named bool, now time.Time) (Host, error) {
 	switch {
-	case h.Lowering == nil || h.Lowering.ConfirmedBy != "":
+	case h.Lowering == nil || !h.Lowering.waits(now):
 		return h, Errorf(Conflict, "there is nothing to confirm for %s", h.Name)
 	case h.Lowering.ProposedBy == by:
 		return h, Errorf(Forbidden, "you proposed this; a second admin must confirm it")
@@ -102,11 +138,11 @@ func (h Host) Confirm(by StaffID, named bool) (Host, error) {
 	return h, nil
 }
 
-// Allows reports whether a site of environment e may serve the host. A host never seen (nil) may be served by any.
-func (h *Host) Allows(e Environment) bool {
+// Allows reports whether a site of environment e may serve the host at now. A host never seen (nil) may be served by any.
+func (h *Host) Allows(e Environment, now time.Time) bool {
 	if h == nil || e >= h.Strictest {
 		return true
 	}
 	l := h.Lowering
-	return l != nil && l.ConfirmedBy != "" && l.ConfirmedBy != l.ProposedBy && e >= l.To
+	return l != nil && !l.over(now) && l.ConfirmedBy != "" && l.ConfirmedBy != l.ProposedBy && e >= l.To
 }

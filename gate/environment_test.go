@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/onerecord/certgate/gate"
 )
@@ -63,7 +64,7 @@ func TestTwoPeopleLowerAHost(t *testing.T) {
 	}
 	for _, row := range rows {
 		for e, want := range map[gate.Environment]bool{gate.Sandbox: row.sandbox, gate.Preprod: row.preprod, gate.Production: row.production} {
-			if got := row.host.Allows(e); got != want {
+			if got := row.host.Allows(e, time.Time{}); got != want {
 				t.Errorf("%s: %s %t, want %t", row.name, e, got, want)
 			}
 			s := good(t, e)
@@ -81,6 +82,8 @@ func TestTwoPeopleLowerAHost(t *testing.T) {
 
 func TestAHostIsLoweredOnlyBelowWhatItServedAndForAReason(t *testing.T) {
 	host := gate.Host{Name: "api.example.com", Strictest: gate.Preprod}
+	begin := time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
+	end := begin.Add(time.Hour)
 	rows := []struct {
 		to   gate.Environment
 		why  string
@@ -93,9 +96,9 @@ func TestAHostIsLoweredOnlyBelowWhatItServedAndForAReason(t *testing.T) {
 		{gate.Sandbox, " ", "why"},
 	}
 	for _, row := range rows {
-		next, err := host.Propose(row.to, "stf_ben", row.why)
+		next, err := host.Propose(gate.Lowering{To: row.to, Until: &end, Why: row.why, ProposedBy: "stf_ben"}, begin)
 		if row.want == "" {
-			if err != nil || next.Allows(row.to) || host.Lowering != nil {
+			if err != nil || next.Allows(row.to, begin) || host.Lowering != nil {
 				t.Errorf("to %s: allowed before a second person confirmed it, or %v", row.to, err)
 			}
 			continue
@@ -104,7 +107,63 @@ func TestAHostIsLoweredOnlyBelowWhatItServedAndForAReason(t *testing.T) {
 			t.Errorf("to %s because %q: %v, want an error about %s", row.to, row.why, err, row.want)
 		}
 	}
-	if _, err := host.Confirm("stf_cho", false); !errors.Is(err, gate.Conflict) {
+	if _, err := host.Confirm("stf_cho", false, begin); !errors.Is(err, gate.Conflict) {
 		t.Errorf("confirmed without a proposal: %v", err)
+	}
+}
+
+func TestALoweringEndsByItselfOrByOnePerson(t *testing.T) {
+	begin := time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC)
+	end := begin.Add(gate.LoweringLifetime)
+	host := gate.Host{Name: "api.example.com", Strictest: gate.Production}
+	proposed, err := host.Propose(gate.Lowering{To: gate.Sandbox, Until: &end, Why: "rehearsal", ProposedBy: "stf_ben"}, begin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := proposed.Confirm("stf_cho", true, end); !errors.Is(err, gate.Conflict) {
+		t.Errorf("confirmed when it was over: %v", err)
+	}
+	lowered, err := proposed.Confirm("stf_cho", true, begin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raised, err := lowered.Raise("stf_eve", "it is over", begin.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name string
+		host *gate.Host
+		at   time.Time
+		want bool
+	}{
+		{"the last moment", &lowered, end.Add(-1), true},
+		{"its end", &lowered, end, false},
+		{"raised", &raised, begin.Add(time.Hour), false},
+	} {
+		if got := row.host.Allows(gate.Sandbox, row.at); got != row.want {
+			t.Errorf("%s: %t, want %t", row.name, got, row.want)
+		}
+	}
+	for name, h := range map[string]gate.Host{"raised twice": raised, "never lowered": host} {
+		if _, err := h.Raise("stf_eve", "again", begin.Add(time.Hour)); !errors.Is(err, gate.Conflict) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := lowered.Raise("stf_eve", "late", end); !errors.Is(err, gate.Conflict) {
+		t.Errorf("raised when it was over: %v", err)
+	}
+	if _, err := lowered.Raise("stf_eve", " ", begin); !errors.Is(err, gate.Invalid) {
+		t.Errorf("raised without a reason: %v", err)
+	}
+	if _, err := raised.Confirm("stf_cho", true, begin.Add(time.Hour)); !errors.Is(err, gate.Conflict) {
+		t.Errorf("confirmed after it was raised: %v", err)
+	}
+	past, far := begin, begin.Add(gate.MaxLoweringLifetime+1)
+	for _, until := range []*time.Time{nil, &past, &far} {
+		_, err := host.Propose(gate.Lowering{To: gate.Sandbox, Until: until, Why: "x", ProposedBy: "stf_ben"}, begin)
+		if e, ok := errors.AsType[*gate.Error](err); !ok || e.Field != "until" {
+			t.Errorf("until %v: %v", until, err)
+		}
 	}
 }

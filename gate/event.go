@@ -89,4 +89,5 @@ const (
 	HostServed              Verb = "host.served"
 	HostLoweringProposed    Verb = "host.lowering-proposed"
 	HostLoweringConfirmed   Verb = "host.lowering-confirmed"
+	HostRaised              Verb = "host.raised"
 )
