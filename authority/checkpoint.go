@@ -31,9 +31,6 @@ func (a *Authority) Checkpoint() (audit.Checkpoint, []byte, error) {
 	}
 	// The log of the process usually leaves the machine, and takes the checkpoint along.
 	a.log.Info("audit checkpoint", zap.Int64("events", c.Size), zap.String("note", string(signed)))
-	if config := a.current(); config != nil && config.settings.OnCheckpoint != nil {
-		config.settings.OnCheckpoint(signed)
-	}
 	return c, signed, nil
 }
 
@@ -46,6 +43,13 @@ func (s *checkpoints) take(c audit.Checkpoint, signed []byte, now time.Time) boo
 	}
 	s.latest, s.signed, s.at = c, signed, now
 	return true
+}
+
+// newest is the latest checkpoint, with its note; of no events if there is none yet.
+func (s *checkpoints) newest() (audit.Checkpoint, []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.latest, s.signed
 }
 
 // due reports whether a log of so many events is to be signed now.

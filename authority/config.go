@@ -32,8 +32,8 @@ type Settings struct {
 	// CheckpointFile is a file on another disk or machine that checkpoints of the audit log are appended to; empty: none. A store that is
 	// older than the newest in it is refused.
 	CheckpointFile string
-	// OnCheckpoint is given each new checkpoint, as a signed note, to carry it off the machine. It must not block. Nil: nobody is.
-	OnCheckpoint func(signed []byte)
+	// CheckpointWebhook is sent each newest checkpoint, to carry it off the machine; nil: none is.
+	CheckpointWebhook *notify.Webhook
 }
 
 // Contact is whom a refused customer should ask.
@@ -60,6 +60,7 @@ type Config struct {
 	recorded  atomic.Bool  // its behaviors are the table of record
 	outside   atomic.Int64 // events that the newest checkpoint in its checkpoint file covers
 	retry     time.Time    // when that file is tried again; touched by the job alone
+	carried   carried      // what the checkpoint webhook has; touched by the job alone
 }
 
 // Start compiles a configuration. It is refused if it drops or widens a behavior that is granted to anybody, unless staff have

@@ -15,6 +15,8 @@ type job struct {
 	name  string
 	every time.Duration
 	run   func(now time.Time) error
+	// send stands in the place of run in a job that waits for a network; ctx ends when the authority closes.
+	send func(ctx context.Context, now time.Time) error
 	// slow jobs run beside the others, which they would hold up; none starts again before it has ended.
 	slow bool
 
@@ -39,6 +41,7 @@ func (a *Authority) table() jobs {
 		{name: "trust", every: time.Minute, run: func(time.Time) error { return a.syncTrust() }},
 		{name: "checkpoint", every: time.Second, run: a.signCheckpoint},
 		{name: "checkpoint-file", every: time.Second, slow: true, run: a.keepOutside},
+		{name: "checkpoint-webhook", every: time.Second, slow: true, send: a.carryCheckpoint},
 		// The start has just verified everything.
 		{name: "audit", every: time.Hour, slow: true, due: a.now().Add(time.Hour), run: func(time.Time) error { return a.verifyLog() }},
 	}
@@ -56,11 +59,11 @@ func (a *Authority) Tick(ctx context.Context, now time.Time) {
 		j.due = now.Add(j.every)
 		switch {
 		case !j.slow:
-			a.runJob(j, now)
+			a.runJob(ctx, j, now)
 		case !j.running.Swap(true):
 			a.behind.Go(func() {
 				defer j.running.Store(false)
-				a.runJob(j, now)
+				a.runJob(ctx, j, now)
 			})
 		}
 	}
@@ -69,8 +72,8 @@ func (a *Authority) Tick(ctx context.Context, now time.Time) {
 // errNotNow is how a job says that it waits after a failure, which was reported.
 var errNotNow = errors.New("tried again later")
 
-func (a *Authority) runJob(j *job, now time.Time) {
-	switch err := runSafely(j, now); {
+func (a *Authority) runJob(ctx context.Context, j *job, now time.Time) {
+	switch err := runSafely(ctx, j, now); {
 	case err == nil:
 		j.lastSuccess.Store(now.Unix())
 	case !errors.Is(err, errNotNow):
@@ -79,12 +82,15 @@ func (a *Authority) runJob(j *job, now time.Time) {
 }
 
 // runSafely turns a panic into an error: one broken job must not end the process, and with it the gate.
-func runSafely(j *job, now time.Time) (err error) {
+func runSafely(ctx context.Context, j *job, now time.Time) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
+	if j.send != nil {
+		return j.send(ctx, now)
+	}
 	return j.run(now)
 }
 

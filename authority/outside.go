@@ -123,9 +123,8 @@ func (a *Authority) keepOutside(now time.Time) error {
 	if config == nil || config.settings.CheckpointFile == "" {
 		return nil
 	}
-	a.checkpoints.mu.Lock()
-	size, signed := a.checkpoints.latest.Size, a.checkpoints.signed
-	a.checkpoints.mu.Unlock()
+	latest, signed := a.checkpoints.newest()
+	size := latest.Size
 	if size <= config.outside.Load() {
 		return nil
 	}

@@ -33,6 +33,9 @@ type App struct {
 	// machine: a start refuses a store that is older than the newest checkpoint in it. Default: none.
 	CheckpointFile string `json:"checkpoint_file,omitempty"`
 
+	// CheckpointWebhook is sent each newest checkpoint of the audit log, as a signed event; it is tried for as long as it fails. Default: none.
+	CheckpointWebhook *Webhook `json:"checkpoint_webhook,omitempty"`
+
 	// PublicURL is where customers reach the site with `certgate_public`. Enrollment links and problem types are made from it; links
 	// sent before a change of it stay as they were. Required.
 	PublicURL string `json:"public_url,omitempty"`

@@ -34,6 +34,7 @@ func init() {
 //		data_dir    <path>
 //		secret_file <path>
 //		checkpoint_file <path>
+//		checkpoint_webhook <url> { ... }
 //		public_url  <url>
 //		pki_url     <url>
 //		contact     <email> [<phone>]
@@ -70,6 +71,8 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return oneArg(d, &a.SecretFile)
 	case "checkpoint_file":
 		return oneArg(d, &a.CheckpointFile)
+	case "checkpoint_webhook":
+		return a.checkpointWebhook(d)
 	case "public_url":
 		return oneArg(d, &a.PublicURL)
 	case "pki_url":
@@ -91,7 +94,7 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 	case "{":
 		return d.Err("this option takes no block")
 	}
-	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, public_url, pki_url, contact, zone, closed, smtp, webhook, templates and behavior", d.Val())
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, pki_url, contact, zone, closed, smtp, webhook, templates and behavior", d.Val())
 }
 
 // oneArg reads an option that may be given once, with one argument.

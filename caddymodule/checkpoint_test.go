@@ -2,6 +2,9 @@ package caddymodule_test
 
 import (
 	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -49,5 +52,21 @@ func TestCaddyDoesNotStartWithAnOlderStoreThanItsCheckpoint(t *testing.T) {
 	err := w.load(w.withCheckpoints())
 	if err == nil || !strings.Contains(err.Error(), "older than its newest checkpoint") || !strings.Contains(err.Error(), w.path("checkpoints")) {
 		t.Errorf("an older copy: %v", err)
+	}
+}
+
+func TestTheNewestCheckpointReachesItsWebhook(t *testing.T) {
+	w := foundWorld(t)
+	posts := make(chan string, 100)
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		posts <- string(body)
+	}))
+	t.Cleanup(hook.Close)
+	must(t, os.WriteFile(w.path("hook"), []byte(hookSecret), 0o600))
+	w.mustLoad(w.global("checkpoint_webhook " + hook.URL + " {\n\t\t\tsecret_file " + w.path("hook") + "\n\t\t\tallow_private\n\t\t}"))
+	post := <-posts
+	if !strings.Contains(post, "com.onerecord.certgate.audit.checkpoint") || !strings.Contains(post, caddymodule.Running().Store().Origin()) {
+		t.Errorf("%s", post)
 	}
 }

@@ -31,9 +31,9 @@ type SMTP struct {
 	CAFile string `json:"ca_file,omitempty"`
 }
 
-// Webhook receives an event for each notice.
+// Webhook receives an event for each notice, or for each checkpoint.
 type Webhook struct {
-	// URL gets a POST for each notice. It is https, and public, unless AllowPrivate.
+	// URL gets a POST for each event. It is https, and public, unless AllowPrivate.
 	URL string `json:"url"`
 
 	// SecretFile holds the signing secrets, whsec_ and base64, one on a line; others must not be able to read it. While a secret is being
@@ -64,21 +64,35 @@ func (a *App) checkSenders() error {
 			return err
 		}
 	}
+	if w := a.CheckpointWebhook; w != nil {
+		if _, err := w.check(); err != nil {
+			return fmt.Errorf("checkpoint_webhook: %w", err)
+		}
+	}
 	seen := make(map[string]bool)
 	for _, w := range a.Webhooks {
-		hook, err := notify.NewWebhook(notify.WebhookConfig{URL: w.URL, Secrets: []string{placeholder}, AllowPrivate: w.AllowPrivate})
+		name, err := w.check()
 		if err != nil {
 			return err
 		}
-		if w.SecretFile == "" {
-			return fmt.Errorf("%s: secret_file is missing: it holds the secret by which the receiver knows our events", hook.Name())
+		if seen[name] {
+			return fmt.Errorf("%s is configured twice", name)
 		}
-		if seen[hook.Name()] {
-			return fmt.Errorf("%s is configured twice", hook.Name())
-		}
-		seen[hook.Name()] = true
+		seen[name] = true
 	}
 	return nil
+}
+
+// check refuses a webhook that could not be opened, as far as that shows without its file, and returns its name.
+func (w *Webhook) check() (string, error) {
+	hook, err := notify.NewWebhook(notify.WebhookConfig{URL: w.URL, Secrets: []string{placeholder}, AllowPrivate: w.AllowPrivate})
+	if err != nil {
+		return "", err
+	}
+	if w.SecretFile == "" {
+		return "", fmt.Errorf("%s: secret_file is missing: it holds the secret by which the receiver knows our events", hook.Name())
+	}
+	return hook.Name(), nil
 }
 
 // addSenders reads the files and puts what sends notices, and their words, into the settings.
@@ -94,6 +108,11 @@ func (a *App) addSenders(s *authority.Settings) (err error) {
 			return err
 		}
 		s.Webhooks = append(s.Webhooks, hook)
+	}
+	if w := a.CheckpointWebhook; w != nil {
+		if s.CheckpointWebhook, err = w.open(); err != nil {
+			return fmt.Errorf("checkpoint_webhook: %w", err)
+		}
 	}
 	if a.Templates == "" {
 		return nil
@@ -218,25 +237,48 @@ func (a *App) smtp(d *caddyfile.Dispenser) error {
 //		allow_private
 //	}
 func (a *App) webhook(d *caddyfile.Dispenser) error {
-	var w Webhook
+	w, err := parseWebhook(d)
+	if err != nil {
+		return err
+	}
+	a.Webhooks = append(a.Webhooks, w)
+	return nil
+}
+
+// checkpointWebhook reads the receiver of checkpoints. Syntax:
+//
+//	checkpoint_webhook <url> {
+//		secret_file   <path>
+//		allow_private
+//	}
+func (a *App) checkpointWebhook(d *caddyfile.Dispenser) (err error) {
+	if a.CheckpointWebhook != nil {
+		return d.Err("checkpoint_webhook is given twice; let the one receiver pass them on")
+	}
+	a.CheckpointWebhook, err = parseWebhook(d)
+	return err
+}
+
+// parseWebhook reads a receiver, of either directive.
+func parseWebhook(d *caddyfile.Dispenser) (*Webhook, error) {
+	name, w := d.Val(), new(Webhook)
 	if !d.AllArgs(&w.URL) || w.URL == "" {
-		return d.Err("webhook takes the receiver's URL, such as: webhook https://hooks.example.com/certgate")
+		return nil, d.Errf("%s takes the receiver's URL, such as: %s https://hooks.example.com/certgate", name, name)
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		switch d.Val() {
 		case "secret_file":
 			if err := oneArg(d, &w.SecretFile); err != nil {
-				return err
+				return nil, err
 			}
 		case "allow_private":
 			if w.AllowPrivate || d.NextArg() {
-				return d.Err("allow_private takes no argument and is given once")
+				return nil, d.Err("allow_private takes no argument and is given once")
 			}
 			w.AllowPrivate = true
 		default:
-			return d.Errf("unknown option %q of webhook; allowed are secret_file and allow_private", d.Val())
+			return nil, d.Errf("unknown option %q of %s; allowed are secret_file and allow_private", d.Val(), name)
 		}
 	}
-	a.Webhooks = append(a.Webhooks, &w)
-	return nil
+	return w, nil
 }

@@ -70,6 +70,9 @@ func TestASenderThatCannotWorkIsRefusedWithWords(t *testing.T) {
 		{"webhook with a bad secret", hook(url, "secret_file "+file("bad", "hunter2", 0o600)), []string{"webhook secret_file", "whsec_"}},
 		{"webhook with an open secret", hook(url, "secret_file "+file("wide", hookSecret, 0o640)), []string{"webhook secret_file", "0640", "chmod 600"}},
 		{"webhook twice", hook(url, "secret_file x") + "\n\t\t" + hook(url, "secret_file x"), []string{"hooks.example", "twice"}},
+		{"checkpoint webhook without a secret", "checkpoint_webhook " + url, []string{"checkpoint_webhook", "hooks.example", "secret_file is missing"}},
+		{"checkpoint webhook in the clear", "checkpoint_" + hook("http://hooks.example", "secret_file x"), []string{"checkpoint_webhook", "webhook.url", "https"}},
+		{"checkpoint webhook with an open secret", "checkpoint_" + hook(url, "secret_file "+file("wide", hookSecret, 0o640)), []string{"checkpoint_webhook", "0640", "chmod 600"}},
 		{"templates that are missing", "templates " + w.path("none"), []string{"templates", "none"}},
 		{"templates with a slip", "templates " + w.path("words"), []string{"templates", "suspension.txt", ".Acount", "no such field"}},
 	} {

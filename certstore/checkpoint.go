@@ -1,7 +1,6 @@
 package certstore
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 
@@ -9,32 +8,6 @@ import (
 
 	"github.com/onerecord/certgate/gate"
 )
-
-// AddCheckpoint keeps a signed checkpoint of the first size events. It is bookkeeping: no event says so. One is kept for each size; the
-// same one again changes nothing, and another is refused (gate.Conflict).
-func (s *Store) AddCheckpoint(size int64, signed []byte) error {
-	if len(signed) == 0 || len(signed) > maxRecord {
-		return gate.Errorf(gate.Invalid, "a signed checkpoint of %d bytes; it has 1 to %d", len(signed), maxRecord)
-	}
-	return s.change(writesNothing, func(tx *Tx) (*gate.Event, error) {
-		if size < 0 || size > s.head.Events {
-			return nil, gate.Errorf(gate.Invalid, "a checkpoint of %d events; the log has %d", size, s.head.Events)
-		}
-		key := checkpointKey(size)
-		there, _, err := tx.read(key)
-		if err != nil {
-			return nil, fmt.Errorf("checkpoint of %d events: %w", size, err)
-		}
-		switch {
-		case there == nil:
-		case bytes.Equal(there, signed):
-			return nil, nil // nothing to write
-		default:
-			return nil, gate.Errorf(gate.Conflict, "another checkpoint of %d events is kept already; use that, or wait for the next event", size)
-		}
-		return nil, tx.keep(size, signed)
-	})
-}
 
 // keep stages a checkpoint.
 func (tx *Tx) keep(size int64, signed []byte) error {

@@ -12,44 +12,14 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-const testOrigin = "certgate/test"
-
-// checkpointNow signs the log as it is; it keeps nothing.
-func checkpointNow(t *testing.T, s *Store) (audit.Checkpoint, []byte) {
-	t.Helper()
-	signer, _, err := audit.NewKey(testOrigin, [32]byte{7})
-	if err != nil {
-		t.Fatal(err)
-	}
-	size, root, err := s.Tip()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := audit.Checkpoint{Origin: testOrigin, Size: size, Root: root, Time: dawn}
-	signed, err := c.Sign(signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c, signed
-}
-
 // keep signs the log as it is and keeps that.
 func keep(t *testing.T, s *Store) (audit.Checkpoint, []byte) {
 	t.Helper()
-	c, signed := checkpointNow(t, s)
-	if err := s.AddCheckpoint(c.Size, signed); err != nil {
-		t.Fatal(err)
-	}
-	return c, signed
-}
-
-func testVkey(t *testing.T) string {
-	t.Helper()
-	_, vkey, err := audit.NewKey(testOrigin, [32]byte{7})
+	c, signed, err := s.SignCheckpoint(dawn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return vkey
+	return c, signed
 }
 
 func TestProofsOfTheStoreLeadToItsCheckpoints(t *testing.T) {
@@ -130,36 +100,11 @@ func TestCheckpointsAreKeptAcrossRestarts(t *testing.T) {
 			t.Errorf("from %d on, %d: %d checkpoints, %v, want %d", row.from, row.n, len(got), err, len(row.want))
 		}
 	}
-	if s.EventCount() != count {
-		t.Errorf("%d events after a restart, want %d", s.EventCount(), count)
-	}
-}
-
-func TestOneCheckpointIsKeptForEachSize(t *testing.T) {
-	s := inMemory(t)
-	c, signed := keep(t, s)
-	commits := s.head.Commits
-	if err := s.AddCheckpoint(c.Size, signed); err != nil || s.head.Commits != commits {
-		t.Errorf("the same again: %v, %d commits after %d", err, s.head.Commits, commits)
-	}
-	rows := []struct {
-		size   int64
-		signed []byte
-		want   error
-	}{
-		{1, []byte("another"), gate.Conflict},
-		{2, signed, gate.Invalid}, // the log has one event
-		{-1, signed, gate.Invalid},
-		{0, nil, gate.Invalid},
-		{0, make([]byte, maxRecord+1), gate.Invalid},
-	}
-	for _, row := range rows {
-		if err := s.AddCheckpoint(row.size, row.signed); !errors.Is(err, row.want) {
-			t.Errorf("%d bytes for %d events: %v, want %v", len(row.signed), row.size, err, row.want)
-		}
-	}
 	if _, err := s.Checkpoints(-1, 1); !errors.Is(err, gate.Invalid) {
 		t.Errorf("from -1 on: %v", err)
+	}
+	if s.EventCount() != count {
+		t.Errorf("%d events after a restart, want %d", s.EventCount(), count)
 	}
 }
 
@@ -212,13 +157,13 @@ func TestTheOpenStoreVerifies(t *testing.T) {
 	bookkeep(t, s, &gate.Mark{ID: "m1", Object: "first"})
 	update(t, s, newWorld(2).account)
 
-	report, err := s.Verify(audit.Options{Vkey: testVkey(t), Outside: []audit.Checkpoint{outside}})
+	report, err := s.Verify(audit.Options{Vkey: s.Vkey(), Outside: []audit.Checkpoint{outside}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	size, root, err := s.Tip()
 	want := audit.Report{
-		Origin: testOrigin, Events: size, Root: root, Checkpoints: 2, Newest: newest, Uncovered: 1, OutsideSeen: 1, OutsideNewest: outside,
+		Origin: s.Origin(), Events: size, Root: root, Checkpoints: 2, Newest: newest, Uncovered: 1, OutsideSeen: 1, OutsideNewest: outside,
 		Records: int64(len(w.records())) + 3,
 	}
 	if err != nil || !cmp.Equal(want, report) {
@@ -261,7 +206,7 @@ func TestVerifyNamesWhatWasChangedUnderTheOpenStore(t *testing.T) {
 		if err := txn.Commit(); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.Verify(audit.Options{Vkey: testVkey(t)})
+		_, err := s.Verify(audit.Options{Vkey: s.Vkey()})
 		if err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: %v, want an error that says %q", name, err, row.want)
 		}
@@ -277,8 +222,8 @@ func TestVerifyNoticesAnOlderCopyOfTheStore(t *testing.T) {
 			update(t, older, newWorld(n).account)
 		}
 	}
-	outside, _ := checkpointNow(t, newer)
-	report, err := older.Verify(audit.Options{Vkey: testVkey(t), Outside: []audit.Checkpoint{outside}})
+	outside, _ := keep(t, newer)
+	report, err := older.Verify(audit.Options{Vkey: older.Vkey(), Outside: []audit.Checkpoint{outside}})
 	bad, ok := errors.AsType[*audit.BadEventsError](err)
 	if !ok || bad.First != 2 || bad.Last != 3 || report.Events != 2 {
 		t.Errorf("%+v, %v", report, err)
@@ -286,7 +231,7 @@ func TestVerifyNoticesAnOlderCopyOfTheStore(t *testing.T) {
 	if _, err := older.Verify(audit.Options{}); err == nil {
 		t.Error("a store was verified without a key")
 	}
-	if err := fmt.Sprint(older.Verify(audit.Options{Vkey: testVkey(t), Outside: []audit.Checkpoint{{}}})); !strings.Contains(err, "origin") {
+	if err := fmt.Sprint(older.Verify(audit.Options{Vkey: older.Vkey(), Outside: []audit.Checkpoint{{}}})); !strings.Contains(err, "origin") {
 		t.Error(err)
 	}
 }

@@ -22,7 +22,7 @@ type Event struct {
 }
 
 // cloudEvent is the structured JSON form of CloudEvents 1.0.
-type cloudEvent struct {
+type cloudEvent[D any] struct {
 	SpecVersion     string    `json:"specversion"`
 	ID              string    `json:"id"`
 	Type            string    `json:"type"`
@@ -30,7 +30,7 @@ type cloudEvent struct {
 	Subject         string    `json:"subject,omitempty"`
 	Time            time.Time `json:"time"`
 	DataContentType string    `json:"datacontenttype"`
-	Data            Data      `json:"data"`
+	Data            D         `json:"data"`
 }
 
 // Body returns the body to keep and to send. The same bytes go out with each attempt, so that the signature covers one thing.
@@ -48,7 +48,7 @@ func (e Event) Body() ([]byte, error) {
 	if source, err := url.Parse(e.Source); err != nil || source.Host == "" || source.User != nil {
 		return nil, gate.FieldErrorf("source", "must be the public URL of this certgate, such as https://connect.example.com")
 	}
-	body, err := json.Marshal(cloudEvent{
+	body, err := json.Marshal(cloudEvent[Data]{
 		SpecVersion: "1.0", ID: string(e.ID), Type: eventTypePrefix + string(e.Kind), Source: e.Source, Subject: string(e.Data.AccountID),
 		Time: e.Time.UTC(), DataContentType: "application/json", Data: e.Data,
 	})
