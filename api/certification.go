@@ -80,7 +80,7 @@ func (x *exchange) certificationView(r *gate.Certification) *Certification {
 	contract := r.Term(x.dir.Contract, x.now)
 	v := &Certification{Certification: *r, State: r.State(contract, x.now).String(), Issuance: r.Issuance(x.now).String(), Missing: []string{}}
 	if r.Approved == nil && r.Rejected == nil && r.Withdrawn == nil || r.RecertifyBy != nil && r.Revoked == nil {
-		v.Missing = append(v.Missing, r.Missing(contract, x.now)...)
+		v.Missing = append(v.Missing, r.Missing(contract, x.a.Requirements(), x.now)...)
 	}
 	return v
 }

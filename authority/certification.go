@@ -143,7 +143,7 @@ func (a *Authority) CloseFinding(by By, id gate.CertificationID, n int, why stri
 func (a *Authority) Approve(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
 	return a.advance(by, id, step{action: gate.DecideCase, verb: gate.CertificationApproved, why: why, notice: gate.CertifiedNotice,
 		do: func(c gate.Certification, contract *gate.Contract) (gate.Certification, error) {
-			approved, err := c.Approve(contract, a.act(by, why))
+			approved, err := c.Approve(contract, a.Requirements(), a.act(by, why))
 			return approved.Promise(a.promise()), err
 		}})
 }

@@ -22,6 +22,8 @@ type Settings struct {
 	// holidays on which nobody works. Both count for approvals from now on.
 	Zone       string
 	ClosedDays []gate.Date
+	// RequiredAgreements are the kinds of agreement without which nothing is certified from now on; empty: baa and participation.
+	RequiredAgreements []gate.AgreementKind
 	// Mail and Webhooks send notices; without any they stay owed. Templates are the words of notices; nil: the built-in ones.
 	Mail      *notify.SMTP
 	Webhooks  []*notify.Webhook
@@ -57,6 +59,7 @@ type Config struct {
 	settings  Settings
 	sites     map[gate.Environment]*gate.Site
 	calendar  gate.Calendar
+	required  gate.Requirements
 	recorded  atomic.Bool  // its behaviors are the table of record
 	outside   atomic.Int64 // events that the newest checkpoint in its checkpoint file covers
 	retry     time.Time    // when that file is tried again; touched by the job alone
@@ -78,6 +81,10 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	required, err := s.requirements()
+	if err != nil {
+		return nil, err
+	}
 	outside, err := a.checkOutside(s.CheckpointFile)
 	if err != nil {
 		return nil, err
@@ -92,7 +99,7 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 		a.log.Warn("behaviors were changed while certgate was stopped; they are denied until staff allow it: certgate behavior allow NAME")
 		behaviors = behaviors.Block(changed)
 	}
-	c := &Config{authority: a, settings: s, calendar: calendar, sites: make(map[gate.Environment]*gate.Site)}
+	c := &Config{authority: a, settings: s, calendar: calendar, required: required, sites: make(map[gate.Environment]*gate.Site)}
 	for e := gate.Sandbox; e <= gate.Production; e++ {
 		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors}
 	}
@@ -158,5 +165,28 @@ func (s *Settings) Check() error {
 		return fmt.Errorf("public_url %q must be an https URL: enrollment links lead there, and keys come back from there", s.PublicURL)
 	}
 	_, err := s.calendar()
+	if err == nil {
+		_, err = s.requirements()
+	}
 	return err
+}
+
+// requirements are the agreements that the settings demand.
+func (s *Settings) requirements() (gate.Requirements, error) {
+	if len(s.RequiredAgreements) == 0 {
+		return gate.Requirements{}, nil
+	}
+	r, err := gate.Require(s.RequiredAgreements...)
+	if err != nil {
+		return r, fmt.Errorf("required_agreements: %w", err)
+	}
+	return r, nil
+}
+
+// Requirements are the agreements without which nothing is certified, as the running configuration has them.
+func (a *Authority) Requirements() gate.Requirements {
+	if c := a.current(); c != nil {
+		return c.required
+	}
+	return gate.Requirements{}
 }

@@ -187,7 +187,7 @@ func (d *draft) certified(contract *gate.Contract, devices map[string]*gate.Devi
 	if c == nil || len(d.faults) > before {
 		return
 	}
-	taken, err := c.TakeOver(gate.PastApproval{On: in.ApprovedOn, By: in.ApprovedBy, Import: *d.imported}, contract)
+	taken, err := c.TakeOver(gate.PastApproval{On: in.ApprovedOn, By: in.ApprovedBy, Import: *d.imported}, contract, d.a.Requirements())
 	if d.note("certified", err) {
 		*c = taken
 	}

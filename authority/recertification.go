@@ -47,7 +47,7 @@ func (a *Authority) UpdateProfile(by By, id gate.CertificationID, profile gate.P
 func (a *Authority) PassRecertification(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
 	return a.advance(by, id, step{action: gate.DecideCase, verb: gate.ChangeCertified, why: why, notice: gate.RecertifiedNotice,
 		do: func(c gate.Certification, contract *gate.Contract) (gate.Certification, error) {
-			return c.PassRecertification(contract, a.act(by, why))
+			return c.PassRecertification(contract, a.Requirements(), a.act(by, why))
 		}})
 }
 

@@ -93,6 +93,10 @@ func (a *Authority) carryOver(tx *certstore.Tx, next *gate.Contract) (due time.T
 		if !ok {
 			continue
 		}
+		if lacking := next.Lacks(a.Requirements()); len(lacking) > 0 && carried.Approved != nil && carried.Revoked == nil {
+			return due, gate.Errorf(gate.Conflict, "certification %s cannot go on under a further term: the contract lacks the signed agreement %s, which is required; "+
+				"add it to the contract first (certgate contract amend)", carried.ID, lacking[0])
+		}
 		certstore.Put(tx, &carried)
 		if by := carried.RecertifyBy; by != nil && carried.Revoked == nil && (due.IsZero() || by.Before(due)) {
 			due = *by

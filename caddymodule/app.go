@@ -55,6 +55,14 @@ type App struct {
 	// from now on; a promise that was made is kept as it was. Default: none.
 	Closed []gate.Date `json:"closed,omitempty"`
 
+	// RequiredAgreements are the kinds of agreement that must be signed for a contract before a certification under it is approved, certified
+	// anew, imported or carried over to a further term: baa (business associate), participation (the networks' terms), dua (data use), qsoa
+	// (qualified service organization) or terms (OneRecord's own). At least one. It counts from the next such act on; who is certified stays
+	// so. One left out by mistake lets customers be certified without it, and nothing points them out later but the
+	// agreements in `certgate contract list --json`. One too many keeps every case from approval and every renewal from being made until it is signed.
+	// Default: baa and participation.
+	RequiredAgreements []gate.AgreementKind `json:"required_agreements,omitempty"`
+
 	// Behaviors are the kinds of call that contracts can grant. A call that none matches is refused. Dropping or changing one that is
 	// granted is refused on a reload until staff have allowed it (`certgate behavior allow`).
 	Behaviors []gate.Behavior `json:"behaviors,omitempty"`
@@ -204,6 +212,7 @@ func (a *App) open() (caddy.Destructor, error) {
 
 func (a *App) settings() authority.Settings {
 	s := authority.Settings{Behaviors: a.Behaviors, PublicURL: a.PublicURL, PKIURL: a.PKIURL, Zone: a.Zone, ClosedDays: a.Closed, Active: a.active}
+	s.RequiredAgreements = a.RequiredAgreements
 	s.CheckpointFile = a.CheckpointFile
 	if a.Contact != nil {
 		s.Contact = authority.Contact{Email: a.Contact.Email, Phone: a.Contact.Phone}

@@ -40,6 +40,7 @@ func init() {
 //		contact     <email> [<phone>]
 //		zone        <iana zone>
 //		closed      <day>...
+//		required_agreements <kind>...
 //		smtp        <host:port> { ... }
 //		webhook     <url> { ... }
 //		templates   <dir>
@@ -83,6 +84,8 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return oneArg(d, &a.Zone)
 	case "closed":
 		return a.closed(d)
+	case "required_agreements":
+		return a.agreements(d)
 	case "smtp":
 		return a.smtp(d)
 	case "webhook":
@@ -94,7 +97,7 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 	case "{":
 		return d.Err("this option takes no block")
 	}
-	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, pki_url, contact, zone, closed, smtp, webhook, templates and behavior", d.Val())
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates and behavior", d.Val())
 }
 
 // oneArg reads an option that may be given once, with one argument.
@@ -138,6 +141,19 @@ func (a *App) closed(d *caddyfile.Dispenser) error {
 			return d.WrapErr(fmt.Errorf("closed: %w", err))
 		}
 		a.Closed = append(a.Closed, gate.Date(day))
+	}
+	return nil
+}
+
+func (a *App) agreements(d *caddyfile.Dispenser) error {
+	if len(a.RequiredAgreements) > 0 {
+		return d.Err("required_agreements is given twice")
+	}
+	for _, kind := range d.RemainingArgs() {
+		a.RequiredAgreements = append(a.RequiredAgreements, gate.AgreementKind(kind))
+	}
+	if _, err := gate.Require(a.RequiredAgreements...); err != nil {
+		return d.WrapErr(fmt.Errorf("required_agreements: %w", err))
 	}
 	return nil
 }

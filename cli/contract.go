@@ -40,7 +40,7 @@ func (t *tool) contractCreate() *cobra.Command {
 			f.StringVar(&in.Zone, "zone", "UTC", "IANA time zone in which the days are counted")
 			f.StringArrayVar(&in.Grant.Behaviors, "behavior", nil, "behavior that is granted; repeat for more")
 			f.StringArrayVar(&purposes, "purpose", nil, "purpose that is granted: TREAT, HPAYMT, HOPERAT or PATRQT; repeat for more")
-			f.StringArrayVar(&agreements, "agreement", nil, "KIND=REFERENCE@DAY of a signed agreement; KIND is baa or participation")
+			f.StringArrayVar(&agreements, "agreement", nil, "KIND=REFERENCE@DAY of a signed agreement; KIND is baa, participation, dua, qsoa or terms; repeat for more")
 		},
 		needs: []string{"first", "last", "behavior", "purpose"},
 		do: func(args []string, _ string) (change, error) {

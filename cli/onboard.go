@@ -45,7 +45,7 @@ contract:
   last: 2027-12-31                # inclusive
   # zone: America/New_York        # in which the days are counted; default the account's
   grant: {behaviors: [fhir-query], purposes: [TREAT]}
-  agreements:                     # both are required before approval
+  agreements:                     # kinds: baa, participation (both usually required before approval), dua, qsoa, terms
     - {kind: baa, reference: DMS-4711, signed_on: 2026-12-01}
     - {kind: participation, reference: DMS-4712, signed_on: 2026-12-01}
 

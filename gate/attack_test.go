@@ -70,10 +70,10 @@ func TestALoweringThatWasSwappedIsNotConfirmedUnread(t *testing.T) {
 // TestWhoSettledTheFindingsDoesNotApprove: settling what an interview found wanting is the interviewer's part of the case.
 func TestWhoSettledTheFindingsDoesNotApprove(t *testing.T) {
 	c := gate.Certification{ID: "cas_1", Findings: []gate.Finding{{Text: "no rate limit", Closed: &gate.Act{By: "stf_cho", Why: "fine by me"}}}}
-	if _, err := c.Approve(nil, gate.Act{By: "stf_cho"}); !errors.Is(err, gate.Forbidden) {
+	if _, err := c.Approve(nil, gate.Requirements{}, gate.Act{By: "stf_cho"}); !errors.Is(err, gate.Forbidden) {
 		t.Errorf("approved by who settled the findings alone: %v", err)
 	}
-	if _, err := c.Approve(nil, gate.Act{By: "stf_eve"}); errors.Is(err, gate.Forbidden) {
+	if _, err := c.Approve(nil, gate.Requirements{}, gate.Act{By: "stf_eve"}); errors.Is(err, gate.Forbidden) {
 		t.Errorf("refused to somebody else: %v", err)
 	}
 }
@@ -81,7 +81,7 @@ func TestWhoSettledTheFindingsDoesNotApprove(t *testing.T) {
 // TestAReasonForApprovalIsOneLine: it is optional, but shown on the same terminals as every other.
 func TestAReasonForApprovalIsOneLine(t *testing.T) {
 	for _, why := range []string{"fine\x1b[2J", "a\nb", strings.Repeat("x", 1001)} {
-		if _, err := (gate.Certification{}).Approve(nil, gate.Act{By: "stf_cho", Why: why}); !errors.Is(err, gate.Invalid) {
+		if _, err := (gate.Certification{}).Approve(nil, gate.Requirements{}, gate.Act{By: "stf_cho", Why: why}); !errors.Is(err, gate.Invalid) {
 			t.Errorf("%.20q: %v", why, err)
 		}
 	}

@@ -173,7 +173,7 @@ func (c Certification) clone() Certification {
 
 // Missing names everything that keeps the case from approval or, where a change has to be certified, from that; empty means that it may
 // be approved.
-func (c *Certification) Missing(contract *Contract, now time.Time) []string {
+func (c *Certification) Missing(contract *Contract, required Requirements, now time.Time) []string {
 	var missing []string
 	need := func(ok bool, what string) {
 		if !ok {
@@ -197,8 +197,8 @@ func (c *Certification) Missing(contract *Contract, now time.Time) []string {
 	need(c.since().IsZero() || c.updated(), "the profile and its documents, brought up to date")
 	need(len(c.Devices) > 0, "at least one production device")
 	need(contract != nil && contract.State(now) != ContractEnded, "a contract that has not ended")
-	for _, kind := range RequiredAgreements() {
-		need(contract != nil && contract.Signed(kind), "the signed agreement "+string(kind))
+	for _, kind := range contract.Lacks(required) {
+		need(false, "the signed agreement "+string(kind))
 	}
 	return missing
 }
@@ -236,7 +236,7 @@ func (c *Certification) Interviewed(by StaffID) bool {
 }
 
 // Approve decides the case for the customer and freezes the profile. Nobody who interviewed approves.
-func (c Certification) Approve(contract *Contract, act Act) (Certification, error) {
+func (c Certification) Approve(contract *Contract, required Requirements, act Act) (Certification, error) {
 	if err := c.open(); err != nil {
 		return c, err
 	}
@@ -248,7 +248,7 @@ func (c Certification) Approve(contract *Contract, act Act) (Certification, erro
 			return c, err
 		}
 	}
-	if err := c.complete(contract, act.At, "approved"); err != nil {
+	if err := c.complete("approved", c.Missing(contract, required, act.At)); err != nil {
 		return c, err
 	}
 	c.Approved = &act
@@ -256,8 +256,8 @@ func (c Certification) Approve(contract *Contract, act Act) (Certification, erro
 }
 
 // complete refuses while something is missing.
-func (c *Certification) complete(contract *Contract, now time.Time, what string) error {
-	if missing := c.Missing(contract, now); len(missing) > 0 {
+func (c *Certification) complete(what string, missing []string) error {
+	if len(missing) > 0 {
 		return Errorf(Conflict, "certification %s cannot be %s; missing: %s", c.ID, what, strings.Join(missing, "; "))
 	}
 	return nil

@@ -201,8 +201,10 @@ func (m *caseMachine) dueNoLater(rt *rapid.T) {
 
 func (m *caseMachine) pass(rt *rapid.T) {
 	act, before := m.act(rt), m.c
-	missing := m.c.Missing(m.contract, m.now)
-	if !m.step(rt, "pass", func(c gate.Certification) (gate.Certification, error) { return c.PassRecertification(m.contract, act) }) {
+	missing := m.c.Missing(m.contract, gate.Requirements{}, m.now)
+	if !m.step(rt, "pass", func(c gate.Certification) (gate.Certification, error) {
+		return c.PassRecertification(m.contract, gate.Requirements{}, act)
+	}) {
 		return
 	}
 	m.recertify = nil
@@ -223,8 +225,10 @@ func rarely(rt *rapid.T) bool { return rapid.IntRange(0, 7).Draw(rt, "rarely") =
 
 func (m *caseMachine) approve(rt *rapid.T) {
 	act := m.act(rt)
-	missing := m.c.Missing(m.contract, m.now)
-	if !m.step(rt, "approve", func(c gate.Certification) (gate.Certification, error) { return c.Approve(m.contract, act) }) {
+	missing := m.c.Missing(m.contract, gate.Requirements{}, m.now)
+	if !m.step(rt, "approve", func(c gate.Certification) (gate.Certification, error) {
+		return c.Approve(m.contract, gate.Requirements{}, act)
+	}) {
 		return
 	}
 	if len(missing) > 0 {

@@ -18,7 +18,7 @@ import (
 func signed(t rapid.TB) *gate.Contract {
 	t.Helper()
 	c := newContract(t, "con_1", "2027-01-01", "2027-12-31", "America/New_York")
-	for _, kind := range gate.RequiredAgreements() {
+	for _, kind := range (gate.Requirements{}).Kinds() {
 		c.Agreements = append(c.Agreements, gate.Agreement{Kind: kind, Reference: "vault/7", SignedOn: "2026-12-01"})
 	}
 	return c
@@ -88,7 +88,7 @@ func TestACaseGoesItsWay(t *testing.T) {
 	step(gate.FollowUpScheduled)(c.Schedule("int_3", plan(noon), by("stf_ben", "")))
 	step(gate.IssuesFound)(c.Hold("int_3", transcript("stf_ben"), nil))
 	step(gate.Interviewed)(c.CloseFinding(0, by("stf_ben", "they are not any more")))
-	step(gate.Approved)(c.Approve(contract, by("stf_cho", "")))
+	step(gate.Approved)(c.Approve(contract, gate.Requirements{}, by("stf_cho", "")))
 	step(gate.Released)(c.Release(contract, by("stf_eve", "")))
 	step(gate.InForce)(c.Enroll(noon), nil)
 	step(gate.InForce)(c.Recertify(soon, by("stf_ben", "moved to another cloud")))
@@ -154,17 +154,17 @@ func TestMissingNamesEachThing(t *testing.T) {
 	for _, row := range rows {
 		c, contract := interviewed(), signed(t)
 		row.edit(&c, contract)
-		if diff := cmp.Diff(row.want, c.Missing(contract, noon)); diff != "" {
+		if diff := cmp.Diff(row.want, c.Missing(contract, gate.Requirements{}, noon)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", row.name, diff)
 		}
-		if _, err := c.Approve(contract, by("stf_cho", "")); (err == nil) != (len(row.want) == 0) || err != nil && !errors.Is(err, gate.Conflict) {
+		if _, err := c.Approve(contract, gate.Requirements{}, by("stf_cho", "")); (err == nil) != (len(row.want) == 0) || err != nil && !errors.Is(err, gate.Conflict) {
 			t.Errorf("%s: approval says %v", row.name, err)
 		} else if err != nil && !strings.Contains(err.Error(), strings.Join(row.want, "; ")) {
 			t.Errorf("%s: approval does not name what is missing: %v", row.name, err)
 		}
 	}
 	c := interviewed()
-	if missing := c.Missing(nil, noon); len(missing) != 3 {
+	if missing := c.Missing(nil, gate.Requirements{}, noon); len(missing) != 3 {
 		t.Errorf("without a contract: %q", missing)
 	}
 }
@@ -217,7 +217,7 @@ func TestTransitionsOfACaseAreRefused(t *testing.T) {
 		{"a finding before the first", only(found.CloseFinding(-1, by("stf_ben", "done"))), gate.NotFound, "there is no -1"},
 		{"a finding closed twice", only(found.CloseFinding(1, by("stf_ben", "done"))), gate.Conflict, "finding 1"},
 		{"a finding closed without reason", only(found.CloseFinding(0, by("stf_ben", ""))), gate.Invalid, "why: "},
-		{"approved by who interviewed", only(interviewed().Approve(contract, by("stf_ben", ""))), gate.Forbidden, "you interviewed"},
+		{"approved by who interviewed", only(interviewed().Approve(contract, gate.Requirements{}, by("stf_ben", ""))), gate.Forbidden, "you interviewed"},
 		{"rejected by who interviewed", only(interviewed().Reject(by("stf_ben", "no"))), gate.Forbidden, "you interviewed"},
 		{"rejected without reason", only(interviewed().Reject(by("stf_cho", " "))), gate.Invalid, "why: "},
 		{"withdrawn without reason", only(interviewed().Withdraw(by("stf_cho", ""))), gate.Invalid, "why: "},
@@ -255,7 +255,7 @@ func TestADecidedCaseIsClosed(t *testing.T) {
 			"schedule": only(c.Schedule("int_2", plan(noon.Add(time.Hour)), by("stf_ben", ""))),
 			"hold":     only(c.Hold("int_1", transcript("stf_ben"), nil)),
 			"close":    only(c.CloseFinding(0, by("stf_ben", "done"))),
-			"approve":  only(c.Approve(signed(t), by("stf_dan", ""))),
+			"approve":  only(c.Approve(signed(t), gate.Requirements{}, by("stf_dan", ""))),
 			"reject":   only(c.Reject(by("stf_dan", "no"))),
 			"withdraw": only(c.Withdraw(by("stf_dan", "no"))),
 		} {

@@ -1,9 +1,6 @@
 package gate
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Contract is a term under which an account may call, and what it grants. It is amended or ended, never edited.
 type Contract struct {
@@ -25,25 +22,6 @@ type Contract struct {
 
 	begins, ends time.Time // from Resolve; both zero until then, so an unresolved contract is never in force
 }
-
-// Agreement is a document that both sides signed.
-type Agreement struct {
-	Kind      AgreementKind `json:"kind"`
-	Reference string        `json:"reference"` // where the signed document is held
-	SignedOn  Date          `json:"signed_on"`
-}
-
-// AgreementKind names what was agreed.
-type AgreementKind string
-
-// The kinds of agreement. Both are required before a certification can be approved.
-const (
-	BusinessAssociate AgreementKind = "baa"           // 45 CFR 164.504(e)
-	Participation     AgreementKind = "participation" // the networks' participation terms
-)
-
-// RequiredAgreements are the kinds without which approval is refused.
-func RequiredAgreements() []AgreementKind { return []AgreementKind{BusinessAssociate, Participation} }
 
 // Ending is the early end of a contract or a certification.
 type Ending struct {
@@ -96,25 +74,6 @@ func checkGranted(g *Grant, known func(behavior string) bool) error {
 	return nil
 }
 
-func checkAgreements(list []Agreement) error {
-	for i := range list {
-		if err := list[i].check(); err != nil {
-			return InField(fmt.Sprintf("agreements[%d]", i), err)
-		}
-	}
-	return nil
-}
-
-func (a *Agreement) check() error {
-	if a.Kind != BusinessAssociate && a.Kind != Participation {
-		return FieldErrorf("kind", "%q: must be baa or participation", Clip(string(a.Kind), 40))
-	}
-	if err := checkText("reference", a.Reference, 300); err != nil {
-		return err
-	}
-	return InField("signed_on", a.SignedOn.Check())
-}
-
 // Resolve computes the instants of the term. The directory calls it on every contract that it reads.
 func (c *Contract) Resolve(zones Zones) error {
 	zone, err := zones.load(c.Zone)
@@ -149,16 +108,6 @@ func (c *Contract) end() time.Time {
 		return c.Ended.At
 	}
 	return c.ends
-}
-
-// Signed reports whether an agreement of the kind is on record.
-func (c *Contract) Signed(kind AgreementKind) bool {
-	for _, a := range c.Agreements {
-		if a.Kind == kind {
-			return true
-		}
-	}
-	return false
 }
 
 // End ends the contract before its last day.

@@ -22,7 +22,7 @@ func (i *Import) Check() error { return checkText("source", i.Source, 300) }
 
 // TakeOver approves a case on the word of whoever imports it, in place of an interview. They count as its approver, so somebody else
 // must release it, and until then and the customer's enrollment nobody may call under it. No release is promised by a time.
-func (c Certification) TakeOver(past PastApproval, contract *Contract) (Certification, error) {
+func (c Certification) TakeOver(past PastApproval, contract *Contract, required Requirements) (Certification, error) {
 	act := Act{By: past.Import.By, At: past.Import.At}
 	if err := c.open(); err != nil {
 		return c, err
@@ -44,10 +44,8 @@ func (c Certification) TakeOver(past PastApproval, contract *Contract) (Certific
 	case contract.State(act.At) == ContractEnded:
 		return c, Errorf(Invalid, "its contract ended on %s; nothing is certified any more", contract.Last)
 	}
-	for _, kind := range RequiredAgreements() {
-		if !contract.Signed(kind) {
-			return c, Errorf(Invalid, "the contract lacks the signed agreement %s, without which nothing is certified", kind)
-		}
+	if lacking := contract.Lacks(required); len(lacking) > 0 {
+		return c, Errorf(Invalid, "the contract lacks the signed agreement %s, without which nothing is certified", lacking[0])
 	}
 	c.Approved, c.Imported = &act, &past
 	return c, nil

@@ -29,7 +29,7 @@ func past(t *testing.T) (gate.Certification, *gate.Contract, gate.PastApproval) 
 func TestWhatIsTakenOverStillHasToBeReleasedBySomebodyElse(t *testing.T) {
 	c, contract, approval := past(t)
 	now := approval.Import.At
-	c, err := c.TakeOver(approval, contract)
+	c, err := c.TakeOver(approval, contract, gate.Requirements{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestWhatCannotBeTakenOver(t *testing.T) {
 		c, contract, approval := past(t)
 		row.spoil(&c, &contract, &approval)
 		before := c
-		after, err := c.TakeOver(approval, contract)
+		after, err := c.TakeOver(approval, contract, gate.Requirements{})
 		e, ok := errors.AsType[*gate.Error](err)
 		if !ok || e.Kind != gate.Invalid || e.Field != row.field {
 			t.Errorf("%s: %v", name, err)
@@ -73,7 +73,7 @@ func TestWhatCannotBeTakenOver(t *testing.T) {
 	}
 	c, contract, approval := past(t)
 	c.Approved = &gate.Act{}
-	if _, err := c.TakeOver(approval, contract); !errors.Is(err, gate.Conflict) {
+	if _, err := c.TakeOver(approval, contract, gate.Requirements{}); !errors.Is(err, gate.Conflict) {
 		t.Errorf("taken over twice: %v", err)
 	}
 }

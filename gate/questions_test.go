@@ -40,14 +40,14 @@ func TestAnswersInWritingCountBesideThoseOfTheInterview(t *testing.T) {
 	c := interviewed()
 	answers := c.Interviews[0].Held.Answers
 	c.Interviews[0].Held.Answers = answers[5:]
-	if diff := cmp.Diff(lacking(0, 4), c.Missing(signed(t), noon)); diff != "" {
+	if diff := cmp.Diff(lacking(0, 4), c.Missing(signed(t), gate.Requirements{}, noon)); diff != "" {
 		t.Fatalf("-want +got:\n%s", diff)
 	}
 	c, err := c.AnswerInWriting(answers[:5], by("stf_eve", ""))
-	if err != nil || c.Missing(signed(t), noon) != nil {
-		t.Errorf("missing %q, %v", c.Missing(signed(t), noon), err)
+	if err != nil || c.Missing(signed(t), gate.Requirements{}, noon) != nil {
+		t.Errorf("missing %q, %v", c.Missing(signed(t), gate.Requirements{}, noon), err)
 	}
-	if _, err := c.Approve(signed(t), by("stf_eve", "")); !errors.Is(err, gate.Forbidden) {
+	if _, err := c.Approve(signed(t), gate.Requirements{}, by("stf_eve", "")); !errors.Is(err, gate.Forbidden) {
 		t.Errorf("approved by who wrote the answers down: %v", err)
 	}
 }
@@ -61,7 +61,7 @@ func TestWhatNobodyCouldAnswerBecomesAFinding(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := "Nobody could answer: Where are production key and private key kept, and who can read them?"
-	if diff := cmp.Diff([]string{"the finding to be closed: a finding", "the finding to be closed: " + text}, c.Missing(signed(t), noon)); diff != "" {
+	if diff := cmp.Diff([]string{"the finding to be closed: a finding", "the finding to be closed: " + text}, c.Missing(signed(t), gate.Requirements{}, noon)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if c.Findings[1].Question != "key-storage" || c.State(signed(t), noon) != gate.IssuesFound {
@@ -72,7 +72,7 @@ func TestWhatNobodyCouldAnswerBecomesAFinding(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if missing := c.Missing(signed(t), noon); missing != nil {
+	if missing := c.Missing(signed(t), gate.Requirements{}, noon); missing != nil {
 		t.Errorf("missing %q", missing)
 	}
 }
@@ -87,7 +87,7 @@ func TestAnswersFromBeforeARecertificationDoNotCount(t *testing.T) {
 	record := transcript("stf_ben")
 	record.Answers = answered()[:18]
 	c.Interviews = append(c.Interviews, gate.Interview{ID: "int_2", Plan: plan(noon.Add(2 * time.Hour)), Held: &record})
-	if missing := c.Missing(signed(t), noon); !slices.Contains(missing, lacking(18, 18)[0]) || slices.Contains(missing, lacking(17, 17)[0]) {
+	if missing := c.Missing(signed(t), gate.Requirements{}, noon); !slices.Contains(missing, lacking(18, 18)[0]) || slices.Contains(missing, lacking(17, 17)[0]) {
 		t.Errorf("missing %q", missing)
 	}
 }

@@ -167,7 +167,7 @@ func (c Certification) UpdateProfile(u ProfileUpdate, known func(behavior string
 
 // PassRecertification certifies what has changed, after a further interview with demo and with the documents brought up to date; the new
 // profile counts from now on. Nobody who interviewed may.
-func (c Certification) PassRecertification(contract *Contract, act Act) (Certification, error) {
+func (c Certification) PassRecertification(contract *Contract, required Requirements, act Act) (Certification, error) {
 	switch {
 	case c.certified() != nil:
 		return c, c.certified()
@@ -179,7 +179,7 @@ func (c Certification) PassRecertification(contract *Contract, act Act) (Certifi
 	if err := CheckReason(act.Why); err != nil {
 		return c, err
 	}
-	if err := c.complete(contract, act.At, "certified anew"); err != nil {
+	if err := c.complete("certified anew", c.Missing(contract, required, act.At)); err != nil {
 		return c, err
 	}
 	c = c.clone()

@@ -41,7 +41,7 @@ func TestAMaterialChangeIsCertifiedAnew(t *testing.T) {
 		t.Errorf("due %s, want %s", c.RecertifyBy, want)
 	}
 	want := []string{"an interview that was held and recorded", "the profile and its documents, brought up to date"}
-	if diff := cmp.Diff(want, c.Missing(contract, later)); diff != "" {
+	if diff := cmp.Diff(want, c.Missing(contract, gate.Requirements{}, later)); diff != "" {
 		t.Errorf("missing, -want +got:\n%s", diff)
 	}
 	overdue := c.RecertifyBy.Add(time.Hour) // it can be cleared after it has lapsed as well
@@ -55,18 +55,18 @@ func TestAMaterialChangeIsCertifiedAnew(t *testing.T) {
 	step(c.Hold("int_3", record, nil))
 	profile := gate.Profile{Grant: gate.Grant{Behaviors: []string{"fhir-query", "fhir-match"}, Purposes: []gate.Purpose{gate.Treatment}}, Hosting: "another cloud"}
 	step(c.UpdateProfile(gate.ProfileUpdate{Profile: profile, Documents: "vault/9", Submitted: act("stf_ben", overdue)}, everyBehavior))
-	if _, err := c.PassRecertification(contract, act("stf_cho", overdue)); !errors.Is(err, gate.Conflict) || !strings.Contains(err.Error(), "who rotates keys") {
+	if _, err := c.PassRecertification(contract, gate.Requirements{}, act("stf_cho", overdue)); !errors.Is(err, gate.Conflict) || !strings.Contains(err.Error(), "who rotates keys") {
 		t.Errorf("with an open finding: %v", err)
 	}
 	step(c.CloseFinding(0, act("stf_ben", overdue)))
 	if slices.Contains(c.Profile.Grant.Behaviors, "fhir-match") {
 		t.Error("the new profile counts before it was certified")
 	}
-	if _, err := c.PassRecertification(contract, act("stf_ben", overdue)); !errors.Is(err, gate.Forbidden) {
+	if _, err := c.PassRecertification(contract, gate.Requirements{}, act("stf_ben", overdue)); !errors.Is(err, gate.Forbidden) {
 		t.Errorf("by who interviewed: %v", err)
 	}
 	due := *c.RecertifyBy
-	step(c.PassRecertification(contract, act("stf_cho", overdue)))
+	step(c.PassRecertification(contract, gate.Requirements{}, act("stf_cho", overdue)))
 	if c.State(contract, overdue) != gate.InForce || c.RecertifyBy != nil || c.Update != nil || c.Demanded != nil || c.Profile.Hosting != "another cloud" {
 		t.Errorf("%+v", c)
 	}
@@ -83,7 +83,7 @@ func TestASecondChangeMovesNoDueDateButNeedsAnInterviewOfItsOwn(t *testing.T) {
 	c.RecertifyBy, c.Demanded = &due, new(by("stf_cho", "x"))
 	c.Interviews = append(c.Interviews, gate.Interview{ID: "int_2", Plan: plan(day(1)), Held: new(transcript("stf_ben"))})
 	c.Update = &gate.ProfileUpdate{Submitted: gate.Act{At: day(1)}}
-	if missing := c.Missing(signed(t), day(2)); len(missing) > 0 {
+	if missing := c.Missing(signed(t), gate.Requirements{}, day(2)); len(missing) > 0 {
 		t.Fatalf("missing %q", missing)
 	}
 	c.Changes = []gate.ChangeReport{{Kind: gate.OwnershipChanged, Text: "sold", Reported: by("stf_ben", "")}}
@@ -91,11 +91,11 @@ func TestASecondChangeMovesNoDueDateButNeedsAnInterviewOfItsOwn(t *testing.T) {
 	if err != nil || !got.RecertifyBy.Equal(due) {
 		t.Fatalf("due %v, %v", got.RecertifyBy, err)
 	}
-	if missing := got.Missing(signed(t), day(2)); len(missing) != 2 {
+	if missing := got.Missing(signed(t), gate.Requirements{}, day(2)); len(missing) != 2 {
 		t.Errorf("missing %q", missing)
 	}
 	immaterial, err := c.JudgeChange(0, false, gate.Act{By: "stf_cho", At: day(2), Why: "the same people"})
-	if err != nil || len(immaterial.Missing(signed(t), day(2))) > 0 || immaterial.Changes[0].Judged == nil {
+	if err != nil || len(immaterial.Missing(signed(t), gate.Requirements{}, day(2))) > 0 || immaterial.Changes[0].Judged == nil {
 		t.Errorf("%+v, %v", immaterial, err)
 	}
 }
@@ -134,9 +134,9 @@ func TestWhatIsRefusedOfACertifiedCase(t *testing.T) {
 		{"a profile of a revoked one", only(revoked.UpdateProfile(update, everyBehavior)), gate.Conflict, "does not have to be certified anew"},
 		{"a profile without documents", only(due.UpdateProfile(undocumented, everyBehavior)), gate.Invalid, "documents: "},
 		{"a profile of nothing", only(due.UpdateProfile(empty, everyBehavior)), gate.Invalid, "profile.grant: "},
-		{"certified anew for no reason", only(c.PassRecertification(contract, by("stf_cho", "x"))), gate.Conflict, "does not have to be"},
-		{"certified anew before approval", only(open.PassRecertification(contract, by("stf_cho", "x"))), gate.Conflict, "is not approved"},
-		{"certified anew without reason", only(due.PassRecertification(contract, by("stf_cho", ""))), gate.Invalid, "why: "},
+		{"certified anew for no reason", only(c.PassRecertification(contract, gate.Requirements{}, by("stf_cho", "x"))), gate.Conflict, "does not have to be"},
+		{"certified anew before approval", only(open.PassRecertification(contract, gate.Requirements{}, by("stf_cho", "x"))), gate.Conflict, "is not approved"},
+		{"certified anew without reason", only(due.PassRecertification(contract, gate.Requirements{}, by("stf_cho", ""))), gate.Invalid, "why: "},
 		{"an interview of a certified one", only(c.Schedule("int_2", plan(noon.Add(time.Hour)), by("stf_ben", ""))), gate.Conflict, "approved already"},
 		{"joined before approval", only(open.Join(contract, device, by("stf_cho", "x"))), gate.Conflict, "is interviewed"},
 		{"joined by who interviewed", only(c.Join(contract, device, by("stf_ben", "x"))), gate.Forbidden, "you interviewed"},
