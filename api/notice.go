@@ -29,6 +29,7 @@ type Notice struct {
 	TakenAt    *time.Time      `json:"taken_at,omitempty"` // the link was handed over
 	Deliveries []gate.Delivery `json:"deliveries,omitempty"`
 	Told       *gate.Telling   `json:"told,omitempty"`
+	Reported   *time.Time      `json:"reported,omitempty"` // staff were told that it failed
 }
 
 // Telling says how a notice was delivered by hand.
@@ -56,7 +57,7 @@ var notices = listing[*gate.Notice, *Notice]{
 
 func (x *exchange) noticeView(r *gate.Notice) *Notice {
 	n := &Notice{ID: r.ID, Kind: r.Kind, Account: r.Account, State: r.State(x.now).String(), To: r.To, Subject: r.Subject, Body: r.Body, HTML: r.HTML,
-		Meeting: r.Meeting, CreatedAt: r.CreatedAt, HasLink: r.SealedLink != nil, TakenAt: r.TakenAt, Deliveries: r.Deliveries, Told: r.Told}
+		Meeting: r.Meeting, CreatedAt: r.CreatedAt, HasLink: r.SealedLink != nil, TakenAt: r.TakenAt, Deliveries: r.Deliveries, Told: r.Told, Reported: r.Reported}
 	for _, d := range r.Deliveries {
 		n.Attempts += d.Attempts
 		if d.Problem != "" {

@@ -36,6 +36,7 @@ func (a *Authority) table() jobs {
 		{name: "behaviors", every: time.Second, run: func(time.Time) error { return a.recordBehaviors() }},
 		{name: "refusals", every: time.Minute, run: func(time.Time) error { a.sumRefusals(); return nil }},
 		{name: "notices", every: time.Second, run: func(time.Time) error { a.outbox.wakeUp(); return nil }},
+		{name: "failed-notices", every: 10 * time.Second, run: a.reportFailures},
 		{name: "reminders", every: time.Hour, run: a.remind},
 		{name: "links", every: time.Hour, run: func(time.Time) error { return a.blankLinks() }},
 		{name: "trust", every: time.Minute, run: func(time.Time) error { return a.syncTrust() }},

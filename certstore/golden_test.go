@@ -91,7 +91,7 @@ func golden() map[gate.RecordKind]gate.Record {
 				Refused:  []gate.Receipt{{Address: "ops@example.com", At: later, Answer: "550 unknown"}},
 				DoneAt:   &later, FailedAt: &later, DeadAt: &later,
 			}},
-			Told: &gate.Telling{By: "stf_ben", At: later, Who: "Ann", How: "by telephone"},
+			Told: &gate.Telling{By: "stf_ben", At: later, Who: "Ann", How: "by telephone"}, Reported: &later,
 		},
 		&gate.Staff{
 			ID: "stf_1", Name: "ben", Email: "ben@example.com", Roles: []gate.Role{gate.Admin}, CreatedAt: dawn, Bootstrap: true,

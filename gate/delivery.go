@@ -2,6 +2,7 @@ package gate
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -229,7 +230,7 @@ func (n Notice) Replay(now time.Time) (Notice, error) {
 	if len(n.To) == 0 {
 		return n, Errorf(Conflict, "notice %s has no recipient; deliver it by hand and say so (certgate notice told)", n.ID)
 	}
-	n.Deliveries = slices.Clone(n.Deliveries)
+	n.Deliveries, n.Reported = slices.Clone(n.Deliveries), nil
 	for i := range n.Deliveries {
 		d := &n.Deliveries[i]
 		if d.DoneAt != nil && len(d.Refused) == 0 {
@@ -239,6 +240,26 @@ func (n Notice) Replay(now time.Time) (Notice, error) {
 		d.NextAt, d.DoneAt, d.FailedAt, d.DeadAt = nil, nil, nil, nil
 	}
 	return n, nil
+}
+
+// ToReport reports whether staff are to be told at now that the notice has failed. That a notice to staff failed is told by no other one: a
+// mail server that is down would never see the end of it.
+func (n *Notice) ToReport(now time.Time) bool {
+	return n.Reported == nil && !n.Kind.ForStaff() && n.State(now) == NoticeFailed
+}
+
+// Trouble says in one line why the notice has not arrived, as far as it is known.
+func (n *Notice) Trouble() string {
+	if len(n.To) == 0 {
+		return "there is nobody to send it to"
+	}
+	trouble := "it has not been accepted yet"
+	for _, d := range n.Deliveries {
+		if d.Problem != "" && d.DoneAt == nil || len(d.Refused) > 0 {
+			trouble = strings.Join(strings.Fields(d.Channel+": "+d.Problem), " ")
+		}
+	}
+	return trouble
 }
 
 // Tell notes that a notice was delivered by hand. One that carries a link cannot be: staff never see it.

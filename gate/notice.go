@@ -26,6 +26,8 @@ type Notice struct {
 	// Deliveries has one entry for each channel, from the first attempt on.
 	Deliveries []Delivery `json:"deliveries,omitempty"`
 	Told       *Telling   `json:"told,omitempty"` // delivered by hand
+	// Reported is when staff were told that it failed, which happens once; sending it again forgets it.
+	Reported *time.Time `json:"reported,omitempty"`
 }
 
 // Meeting is an invitation or its cancellation as calendars read it.
@@ -65,6 +67,7 @@ const (
 	LinkEndsNotice           NoticeKind = "link-ends" // an enrollment link that nobody has opened
 
 	StaffChangeNotice NoticeKind = "staff-change" // to staff, as are the following: somebody's access here was changed
+	UndeliveredNotice NoticeKind = "undelivered"  // notices to customers have failed
 )
 
 // NoticeKinds lists them all.
@@ -75,7 +78,7 @@ func NoticeKinds() []NoticeKind {
 }
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
-func StaffNoticeKinds() []NoticeKind { return []NoticeKind{StaffChangeNotice} }
+func StaffNoticeKinds() []NoticeKind { return []NoticeKind{StaffChangeNotice, UndeliveredNotice} }
 
 // ForStaff reports whether notices of this kind go to staff. They concern no account.
 func (k NoticeKind) ForStaff() bool { return slices.Contains(StaffNoticeKinds(), k) }

@@ -46,6 +46,10 @@ type Data struct {
 	Contacts string `json:"-"`
 	// LinksEnded is how many enrollment links have ended with it.
 	LinksEnded int `json:"links_ended,omitempty"`
+	// Lines are what a list to staff consists of, one line each. Webhooks do not get them; they have Name.
+	Lines string `json:"-"`
+	// Count is how many there are.
+	Count int `json:"count,omitempty"`
 	// Interviewer is who holds the interview.
 	Interviewer string `json:"interviewer,omitempty"`
 	// Meeting is the link of the meeting.
@@ -109,7 +113,8 @@ func sample(kind gate.NoticeKind) Data {
 		From:  time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC),
 		Until: time.Date(2027, time.March, 16, 14, 30, 0, 0, time.UTC),
 		Due:   time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC), LastDay: "2027-03-31", Days: 30,
-		Granted: "fhir-query and ihe-document-query for TREAT", LinksEnded: 1,
+		Granted: "fhir-query and ihe-document-query for TREAT", LinksEnded: 1, Count: 2,
+		Lines:    "not_01jq8z5v3n7t2m4k6h9r0s1w31  suspension to acme: 550 no such user\nnot_01jq8z5v3n7t2m4k6h9r0s1w32  credential to acme: 550 no such user",
 		Contacts: "technical: Ann Lee <ann@acme.example>\nsecurity: Desk <security@acme.example>",
 		Contact:  "Certification, certification@example.com, +1 555 0100", Interviewer: "Ben Ode", Meeting: "https://meet.example.com/abc-defg-hij",
 		Invitation: &Invitation{Start: time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC), Zones: []*time.Location{time.FixedZone("EST", -5*60*60), time.UTC}},
@@ -147,6 +152,8 @@ func sample(kind gate.NoticeKind) Data {
 		data.Why = "Ann Lee has taken over from Tom Ray."
 	case gate.StaffChangeNotice:
 		data.Account, data.AccountID, data.Noun, data.Name, data.Verb, data.Why = "", "", "", "ben", "disabled", "Has left."
+	case gate.UndeliveredNotice:
+		data.Account, data.AccountID, data.Name = "", "", "not_01jq8z5v3n7t2m4k6h9r0s1w31, not_01jq8z5v3n7t2m4k6h9r0s1w32"
 	default:
 		sampleReminder(kind, &data)
 	}
