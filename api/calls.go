@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"strconv"
 
 	"github.com/onerecord/certgate/gate"
 )
@@ -155,14 +154,6 @@ func (c *Client) MissInterview(ctx context.Context, id, interview string, in Why
 // AnswerQuestions takes what the customer answered in writing.
 func (c *Client) AnswerQuestions(ctx context.Context, id string, answers []gate.Answer, o ...Option) (*Certification, error) {
 	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications", id, "answers"), options: o}, NewAnswers{answers})
-}
-
-// CloseFinding notes how the n-th finding, from 0, was settled.
-//
-//nolint:revive // the path has two names in it
-func (c *Client) CloseFinding(ctx context.Context, id string, n int, in Why, o ...Option) (*Certification, error) {
-	address := segments("v1", "certifications", id, "findings", strconv.Itoa(n), "closing")
-	return clientPost[Certification](ctx, c, outgoing{address: address, options: o}, in)
 }
 
 // Approve decides a case for the customer.

@@ -3,8 +3,6 @@ package api
 import (
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/onerecord/certgate/authority"
@@ -16,9 +14,13 @@ import (
 // being certified.
 type Certification struct {
 	gate.Certification
-	State    string   `json:"state"`
-	Missing  []string `json:"missing"`
-	Issuance string   `json:"issuance"` // how the promise to release within one business day stands; see issuance_due
+	State    string    `json:"state"`
+	Findings []Finding `json:"findings"`
+	Missing  []string  `json:"missing"`
+	Issuance string    `json:"issuance"` // how the promise to release within one business day stands; see issuance_due
+	// OpenFindings are those not closed; OverdueFindings those of them whose answer is overdue.
+	OpenFindings    int `json:"open_findings"`
+	OverdueFindings int `json:"overdue_findings"`
 }
 
 // NewCertification is what staff say of a new case.
@@ -34,15 +36,16 @@ type NewInterview struct {
 	Minutes     int       `json:"minutes,omitempty"`     // default 60
 	Link        string    `json:"link,omitempty"`        // of the meeting
 	Interviewer string    `json:"interviewer,omitempty"` // staff member by id or name; default whoever plans it
+	Findings    []int     `json:"findings,omitempty"`    // numbers of those that a follow-up takes up
 }
 
 // InterviewRecord is what an interview yielded.
 type InterviewRecord struct {
-	Attendees []gate.Attendee `json:"attendees"`
-	Recording gate.Recording  `json:"recording"`
-	DemoShown bool            `json:"demo_shown"`
-	Answers   []gate.Answer   `json:"answers"`
-	Findings  []string        `json:"findings,omitempty"` // what must be closed before approval
+	Attendees []gate.Attendee   `json:"attendees"`
+	Recording gate.Recording    `json:"recording"`
+	DemoShown bool              `json:"demo_shown"`
+	Answers   []gate.Answer     `json:"answers"`
+	Findings  []gate.NewFinding `json:"findings,omitempty"` // what must be closed before approval
 }
 
 // NewAnswers are what the customer answered in writing.
@@ -67,13 +70,10 @@ type Release struct {
 }
 
 var certifications = listing[*gate.Certification, *Certification]{
-	filters: []string{"account"},
-	all: func(x *exchange, q url.Values) ([]*gate.Certification, error) {
-		account, err := x.accountFilter(q)
-		return x.dir.Certifications(account), err
-	},
-	id:   func(r *gate.Certification) string { return string(r.ID) },
-	view: (*exchange).certificationView,
+	filters: []string{"account", "state", "findings"},
+	all:     (*exchange).certifications,
+	id:      func(r *gate.Certification) string { return string(r.ID) },
+	view:    (*exchange).certificationView,
 }
 
 func (x *exchange) certificationView(r *gate.Certification) *Certification {
@@ -82,6 +82,7 @@ func (x *exchange) certificationView(r *gate.Certification) *Certification {
 	if r.Approved == nil && r.Rejected == nil && r.Withdrawn == nil || r.RecertifyBy != nil && r.Revoked == nil {
 		v.Missing = append(v.Missing, r.Missing(contract, x.a.Requirements(), x.now)...)
 	}
+	x.addFindings(v)
 	return v
 }
 
@@ -123,7 +124,8 @@ func scheduleInterview(x *exchange, by authority.By, in *NewInterview) (string, 
 		}
 		interviewer = person.ID
 	}
-	made, err := x.a.ScheduleInterview(by, x.certification(), gate.Plan{At: in.At, Minutes: in.Minutes, Link: in.Link, Interviewer: interviewer})
+	made, err := x.a.ScheduleInterview(by, x.certification(), gate.Plan{
+		At: in.At, Minutes: in.Minutes, Link: in.Link, Interviewer: interviewer, Findings: in.Findings})
 	return idOf(made, err)
 }
 
@@ -148,15 +150,6 @@ func recordInterview(x *exchange, by authority.By, in *InterviewRecord) (string,
 
 func answerQuestions(x *exchange, by authority.By, in *NewAnswers) (string, error) {
 	made, err := x.a.AnswerQuestions(by, x.certification(), in.Answers)
-	return idOf(made, err)
-}
-
-func closeFinding(x *exchange, by authority.By, in *Why) (string, error) {
-	n, err := strconv.Atoi(x.r.PathValue("finding"))
-	if err != nil {
-		return "", absent("finding", x.r.PathValue("finding"))
-	}
-	made, err := x.a.CloseFinding(by, x.certification(), n, in.Why)
 	return idOf(made, err)
 }
 

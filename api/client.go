@@ -57,9 +57,11 @@ func KeepReplayed(into *bool) Option {
 type Query struct {
 	Account string // by id or slug
 	Device  string // by id or slug path
-	State   string // of notices
-	After   string // Page.Next of the page before
-	Limit   int    // 1 to 1000; 0: 100
+	State   string // of notices and certifications
+	// Findings asks for certifications with a finding in this state.
+	Findings string
+	After    string // Page.Next of the page before
+	Limit    int    // 1 to 1000; 0: 100
 }
 
 func (q Query) encode() string {
@@ -72,7 +74,7 @@ func (q Query) encode() string {
 
 func (q Query) values() url.Values {
 	v := make(url.Values)
-	for name, value := range map[string]string{"account": q.Account, "device": q.Device, "state": q.State, "after": q.After} {
+	for name, value := range map[string]string{"account": q.Account, "device": q.Device, "state": q.State, "findings": q.Findings, "after": q.After} {
 		if value != "" {
 			v.Set(name, value)
 		}

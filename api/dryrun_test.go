@@ -39,7 +39,7 @@ func TestTryingFirstChangesNothing(t *testing.T) {
 		"preprod": TestAPreproductionDeviceIsReleasedWithoutACase, "part": TestARemediationMayBeOfAnyPart,
 		"onboarding": TestACustomerIsOnboardedInOneCommit, "faults": TestEveryMistakeOfAnOnboardingIsNamedAndNothingIsMade,
 		"lifting": TestAReinstatementThatIsRefusedLiftsNothing, "swapped": TestASwappedProposalIsShownAsOne,
-		"notices": TestNoticesThatDidNotArriveAreShownReplayedAndTold, "roles": TestRolesAndStatesAreRefusedInTheirOwnWay, "rest": theRest,
+		"notices": TestNoticesThatDidNotArriveAreShownReplayedAndTold, "roles": TestRolesAndStatesAreRefusedInTheirOwnWay, "rest": theRest, "findings": TestWhatWasFoundWantingIsAnsweredAndSettled,
 	} {
 		t.Run(name, story)
 	}

@@ -70,7 +70,8 @@ var wire = map[string]any{
 	"Contact": gate.Contact{}, "Grant": gate.Grant{}, "Addresses": gate.Addresses{}, "Act": gate.Act{}, "Ending": gate.Ending{},
 	"Revocation": gate.Revocation{}, "Agreement": gate.Agreement{}, "Profile": gate.Profile{}, "Attendee": gate.Attendee{},
 	"Recording": gate.Recording{}, "Answer": gate.Answer{}, "NewAnswers": api.NewAnswers{}, "WrittenAnswers": gate.WrittenAnswers{}, "Transcript": gate.Transcript{}, "Interview": gate.Interview{}, "Plan": gate.Plan{}, "Moving": gate.Moving{}, "Meeting": gate.Meeting{},
-	"Finding": gate.Finding{}, "Subject": gate.Subject{}, "Lifting": gate.Lifting{}, "Actor": gate.Actor{}, "RecordChange": gate.Change{},
+	"Finding": api.Finding{}, "TakenAnswer": gate.FindingAnswer{}, "FindingAnswer": api.FindingAnswer{}, "NewFinding": gate.NewFinding{}, "Document": gate.Document{},
+	"Question": gate.Question{}, "QuestionList": api.QuestionList{}, "Subject": gate.Subject{}, "Lifting": gate.Lifting{}, "Actor": gate.Actor{}, "RecordChange": gate.Change{},
 	"NewRenewal": api.NewRenewal{}, "NewAmendment": api.NewAmendment{}, "NewExtension": api.NewExtension{}, "Closing": api.Closing{},
 	"NewChangeReport": api.NewChangeReport{}, "Judgment": api.Judgment{}, "NewProfile": api.NewProfile{}, "Joiner": api.Joiner{},
 	"DryRun": api.DryRun{}, "AffectedDevice": api.AffectedDevice{}, "PlannedNotice": api.PlannedNotice{},
@@ -117,8 +118,12 @@ func jsonNames(t reflect.Type) (names []string) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case f.Anonymous:
-			names = append(names, jsonNames(f.Type)...)
-		case f.IsExported() && name != "-":
+			for _, name := range jsonNames(f.Type) {
+				if !slices.Contains(names, name) { // a field of t itself stands before one of what it embeds
+					names = append(names, name)
+				}
+			}
+		case f.IsExported() && name != "-" && !slices.Contains(names, name):
 			names = append(names, name)
 		}
 	}

@@ -61,6 +61,7 @@ func caseRoutes() []route {
 	return []route{
 		get("/v1/certifications", certifications.list),
 		get("/v1/issuance", owed),
+		get("/v1/questions", listQuestions),
 		post("/v1/certifications", write(creates, createCertification)),
 		get("/v1/certifications/{certification}", read(byPath("certification", (*exchange).showCertification))),
 		post("/v1/certifications/{certification}/interviews", write(changes, scheduleInterview)),
@@ -68,6 +69,8 @@ func caseRoutes() []route {
 		post("/v1/certifications/{certification}/interviews/{interview}/cancellation", write(changes, cancelInterview)),
 		post("/v1/certifications/{certification}/interviews/{interview}/absence", write(changes, missInterview)),
 		post("/v1/certifications/{certification}/answers", write(changes, answerQuestions)),
+		post("/v1/certifications/{certification}/findings", write(changes, raiseFinding)),
+		post("/v1/certifications/{certification}/findings/{finding}/answer", write(changes, answerFinding)),
 		post("/v1/certifications/{certification}/findings/{finding}/closing", write(changes, closeFinding)),
 		post("/v1/certifications/{certification}/approval", write(changes, approve)),
 		post("/v1/certifications/{certification}/rejection", write(changes, reject)),

@@ -52,9 +52,10 @@ func TestTheStoryOfOneCustomer(t *testing.T) {
 	transcript := gatetest.Transcript()
 	certification = check[*api.Certification](t)(ben.RecordInterview(ctx, id, string(certification.Interviews[1].ID), api.InterviewRecord{
 		Attendees: transcript.Attendees, Recording: transcript.Recording, DemoShown: true, Answers: transcript.Answers,
-		Findings: []string{"Say who rotates keys."},
+		Findings: []gate.NewFinding{{Text: "Say who rotates keys.", Severity: gate.HighSeverity, Due: "2027-03-15"}},
 	}))
 	golden(t, "certification-issues-found", certification)
+	check[*api.Certification](t)(ben.AnswerFinding(ctx, id, 0, api.FindingAnswer{Text: "The operations team, twice a year.", Reference: "DMS-9", SHA256: strings.Repeat("0a", 32)}))
 	check[*api.Certification](t)(ben.CloseFinding(ctx, id, 0, api.Why{Why: "Answered in writing."}))
 	golden(t, "certification-approved", check[*api.Certification](t)(cho.Approve(ctx, id, api.Approval{Why: "All good."})))
 	_, err = cho.ReleaseCertification(ctx, id, "acme/main/prod-1")

@@ -131,14 +131,6 @@ func resolvedContract(tx *certstore.Tx, id gate.ContractID) (*gate.Contract, err
 	return c, c.Resolve(time.LoadLocation)
 }
 
-// CloseFinding notes how the n-th finding was settled.
-func (a *Authority) CloseFinding(by By, id gate.CertificationID, n int, why string) (*gate.Certification, error) {
-	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.FindingClosed, why: why,
-		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
-			return c.CloseFinding(n, a.act(by, why))
-		}})
-}
-
 // Approve decides a case for the customer.
 func (a *Authority) Approve(by By, id gate.CertificationID, why string) (*gate.Certification, error) {
 	return a.advance(by, id, step{action: gate.DecideCase, verb: gate.CertificationApproved, why: why, notice: gate.CertifiedNotice,

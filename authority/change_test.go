@@ -53,7 +53,7 @@ func (o *office) scene() *scene {
 	s.interviewed = o.interviewed(s.live.contract, s.fresh.ID)
 	s.found, err = o.ScheduleInterview(o.ben, request().ID, gate.Plan{At: o.clock.now()})
 	must(o.t, err)
-	s.found, err = o.HoldInterview(o.ben, s.found.ID, s.found.Interviews[0].ID, transcript(), []string{"Where are backups kept?"})
+	s.found, err = o.HoldInterview(o.ben, s.found.ID, s.found.Interviews[0].ID, transcript(), []gate.NewFinding{{Text: "Where are backups kept?", Severity: gate.HighSeverity}})
 	must(o.t, err)
 	s.suspension, err = o.Impose(o.ben, authority.Imposition{Subject: gate.Subject{Kind: gate.DeviceSubject, ID: string(s.fresh.ID)}, Measure: gate.Suspend, Why: "test"})
 	must(o.t, err)
@@ -126,6 +126,10 @@ func operations() []operation {
 		}},
 		{"AnswerQuestions", gate.HoldInterview, "ben", gate.QuestionsAnswered, "", func(o *office, s *scene, by authority.By) error {
 			_, err := o.AnswerQuestions(by, s.requested.ID, transcript().Answers)
+			return err
+		}},
+		{"AnswerFinding", gate.HoldInterview, "ben", gate.FindingAnswerTaken, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.AnswerFinding(by, s.found.ID, 0, gate.FindingAnswer{Text: "in another country"})
 			return err
 		}},
 		{"CloseFinding", gate.HoldInterview, "ben", gate.FindingClosed, "", func(o *office, s *scene, by authority.By) error {

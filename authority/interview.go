@@ -55,7 +55,7 @@ func (a *Authority) handOver(tx *certstore.Tx, was, is *gate.Certification) erro
 	data.Verb = "reassigned"
 	data.Invitation.Canceled = true
 	data.Invitation.Attendees = []notify.Mailbox{{Name: person.Name, Email: person.Email}}
-	_, err = a.notifyThese(tx, addressees{account: is.Account, to: []gate.Contact{staffContact(person)}}, gate.InterviewNotice, data)
+	_, err = a.notifyThese(tx, addressees{account: is.Account, to: []gate.Contact{person.Contact()}}, gate.InterviewNotice, data)
 	return err
 }
 
@@ -89,14 +89,14 @@ func named(id gate.InterviewID) func(*gate.Certification) *gate.Interview {
 	}
 }
 
-// HoldInterview records an interview; findings are what must be closed before approval.
+// HoldInterview records an interview; findings are what must be closed before approval. The customer is told what was found wanting.
 //
 //nolint:revive // five things make up the record, and each has a name
-func (a *Authority) HoldInterview(by By, id gate.CertificationID, interview gate.InterviewID, t gate.Transcript, findings []string) (*gate.Certification, error) {
+func (a *Authority) HoldInterview(by By, id gate.CertificationID, interview gate.InterviewID, t gate.Transcript, findings []gate.NewFinding) (*gate.Certification, error) {
 	t.By, t.At = by.Staff, a.moment()
-	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.InterviewHeld,
+	return a.advance(by, id, step{action: gate.HoldInterview, verb: gate.InterviewHeld, also: a.tellFindings,
 		do: func(c gate.Certification, _ *gate.Contract) (gate.Certification, error) {
-			return c.Hold(interview, t, findings)
+			return c.Hold(interview, t, gate.Wanting{Findings: findings, Zone: a.zoneOf(c.Account)})
 		}})
 }
 

@@ -124,10 +124,6 @@ func withStaff(to []gate.Contact, invited []notify.Mailbox) []gate.Contact {
 	return to
 }
 
-func staffContact(person *gate.Staff) gate.Contact {
-	return gate.Contact{Role: gate.StaffContact, Name: person.Name, Email: person.Email}
-}
-
 // Preview shows a kind of notice as it would be sent now, with made-up data, and the template behind it.
 func (a *Authority) Preview(kind gate.NoticeKind) (notify.Rendered, notify.Source, error) {
 	templates := a.templates

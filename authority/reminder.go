@@ -28,7 +28,7 @@ func (a *Authority) remind(now time.Time) error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, a.remindOfFindings(now))...)
 }
 
 // countdowns are those that run for the device.

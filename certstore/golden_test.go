@@ -27,7 +27,7 @@ func golden() map[gate.RecordKind]gate.Record {
 	revoked := &gate.Revocation{At: later, By: "stf_eve", Reason: gate.KeyCompromise, Why: "seen in a public repository"}
 	grant := gate.Grant{Behaviors: []string{"fhir-query"}, Purposes: []gate.Purpose{gate.Treatment, gate.Payment}}
 	profile := gate.Profile{Grant: grant, Hosting: "own", KeyStorage: "HSM", DailyVolume: 1000}
-	plan := gate.Plan{At: dawn, Minutes: 90, Link: "https://meet.example.com/7", Interviewer: "stf_ben"}
+	plan := gate.Plan{At: dawn, Minutes: 90, Link: "https://meet.example.com/7", Interviewer: "stf_ben", Findings: []int{1}}
 	terms := gate.Terms{Grant: grant, Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}}
 	badge := gate.StaffCertificate{Fingerprint: fixedPrint(1), Issuer: fixedPrint(2), DER: []byte{1, 2}, NotBefore: dawn, NotAfter: later, Revoked: revoked}
 	contact := gate.Contact{Role: gate.TechnicalContact, Name: "Ops <&>", Email: "ops@example.com", Phone: "+1 555 0100"}
@@ -57,7 +57,10 @@ func golden() map[gate.RecordKind]gate.Record {
 				Recording: gate.Recording{Reference: "rec-1", SHA256: fixedPrint(3).String()}, DemoShown: true,
 				Answers: []gate.Answer{{Question: "Where is the key?", Text: "in an HSM", NotApplicable: "no"}},
 			}}},
-			Findings: []gate.Finding{{Text: "no rotation", Question: "key-rotation", Raised: act, Closed: &act}}, Approved: &act, Rejected: &act, Withdrawn: &act,
+			Findings: []gate.Finding{{Text: "no rotation", Question: "key-rotation", Severity: gate.HighSeverity, Due: &later, Interview: "int_1", Raised: act,
+				Answers: []gate.FindingAnswer{{Text: "twice a year", Document: gate.Document{Reference: "DMS-9", SHA256: fixedPrint(3).String(), HashSource: gate.TypedHash}, CameIn: later, Act: act}},
+				Closed:  &act}},
+			Approved: &act, Rejected: &act, Withdrawn: &act,
 			Imported:    &gate.PastApproval{On: "2026-03-01", By: "Dana, by mail", Import: imported},
 			IssuanceDue: &later, Released: &act, EnrolledAt: &later, RecertifyBy: &later, Revoked: &gate.Ending{At: later, By: "stf_cho", Why: "for cause"},
 			Carried: []gate.Carrying{{Contract: "con_2", Act: act}}, Joined: []gate.Joining{{Device: "dev_1", Act: act}},

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"strconv"
-
 	"github.com/spf13/cobra"
 
 	"github.com/onerecord/certgate/api"
@@ -12,9 +10,7 @@ import (
 func (t *tool) certificationCommand() *cobra.Command {
 	return t.connected(t.group(&cobra.Command{Use: "certification", Short: "Cases: request, interview, approve, release, revoke"},
 		t.certificationRequest(),
-		t.lister(lists{use: "list", short: "Lists certifications", path: "/v1/certifications", byAccount: true, columns: []column{
-			{"ID", "id"}, {"STATE", "state"}, {"ACCOUNT", "account"}, {"DEVICES", "devices"}, {"BEHAVIORS", "profile.grant.behaviors"},
-			{"REQUESTED", "requested.at"}, {"RECERTIFY BY", "recertify_by"}}}),
+		t.certificationList(),
 		t.leaf(&cobra.Command{Use: "owed", Short: "Lists approved cases whose credential is owed, the most urgent first"}, func(cmd *cobra.Command, _ []string) error {
 			_, err := t.whole(cmd, "/v1/issuance", []column{
 				{"DUE", "issuance_due"}, {"CLOCK", "issuance"}, {"ID", "id"}, {"ACCOUNT", "account"}, {"DEVICES", "devices"}})
@@ -24,14 +20,7 @@ func (t *tool) certificationCommand() *cobra.Command {
 		t.certificationSchedule(), t.interviewEnd("cancel-interview", "cancellation", "Calls the planned interview off, and takes it out of the calendars"),
 		t.interviewEnd("miss-interview", "absence", "Notes that somebody did not come to the planned interview"), t.certificationRecord(),
 		t.certificationQuestions(), t.certificationAnswer(),
-		t.verb(verb{
-			use: "close-finding CASE NUMBER", short: "Notes how a finding was settled; findings are numbered from 0", reason: true, compares: true,
-			do: func(args []string, why string) (change, error) {
-				if _, err := strconv.ParseUint(args[1], 10, 31); err != nil {
-					return change{}, usagef("NUMBER %q must be that of a finding, counted from 0", gate.Clip(args[1], 40))
-				}
-				return step(pathTo("/v1/certifications/%s/findings/%s/closing", args...), api.Why{Why: why}), nil
-			}}),
+		t.certificationRaise(), t.certificationAnswerFinding(), t.certificationCloseFinding(),
 		t.certificationApprove(),
 		t.caseEnd("reject", "rejection", "Decides a certification against the customer"),
 		t.caseEnd("withdraw", "withdrawal", "Ends an undecided certification at the customer's wish"),
@@ -58,8 +47,10 @@ func caseState(o object) string { return "certification " + o.text("id") + " is 
 func afterStep(o object) []string {
 	id := o.text("id")
 	switch o.text("state") {
-	case gate.Requested.String(), gate.IssuesFound.String():
+	case gate.Requested.String():
 		return []string{"certgate certification schedule " + id + " --at TIME"}
+	case gate.IssuesFound.String():
+		return afterFindings(o)
 	case gate.Scheduled.String(), gate.FollowUpScheduled.String():
 		return []string{"certgate certification record " + id + " --file interview.yaml  (certgate certification record --example shows one)"}
 	case gate.Interviewed.String():
@@ -86,6 +77,7 @@ func (t *tool) certificationSchedule() *cobra.Command {
 			c.Flags().StringVar(&in.Interviewer, "interviewer", "", "staff member who holds it (default: you)")
 			c.Flags().StringVar(&in.Link, "link", "", "of the meeting, such as https://meet.example.com/abc")
 			c.Flags().IntVar(&in.Minutes, "minutes", 0, "how long it lasts (default 60)")
+			c.Flags().IntSliceVar(&in.Findings, "finding", nil, "number of a finding that a follow-up takes up; repeat for more")
 		},
 		needs: []string{"at"},
 		do: func(args []string, _ string) (change, error) {

@@ -2,11 +2,11 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/onerecord/certgate/api"
 	"github.com/onerecord/certgate/gate"
@@ -89,26 +89,43 @@ answers:
 			s.WriteString("    text: As the security handbook says, section 4.\n")
 		}
 	}
-	s.WriteString(`# What was not good enough; each must be closed before approval.
+	s.WriteString(`# What was not good enough; each must be closed before approval. severity is low, medium, high or critical; due is a day or a time,
+# 14 days from now if it is left out. The customer is told at once.
 findings: []
+#  - {text: Say who may read the private key., severity: high, due: 2027-03-31}
 `)
 	return s.String()
 }
 
 // certificationQuestions lists what customers are asked.
 func (t *tool) certificationQuestions() *cobra.Command {
-	version := gate.QuestionsVersion
-	c := &cobra.Command{Use: "questions", Short: "Lists the questions that customers are asked", Args: cobra.NoArgs}
-	c.Flags().IntVar(&version, "version", version, "version of the list; show CASE says which one a case is asked")
+	var version int
+	c := &cobra.Command{Use: "questions", Short: "Lists the questions that customers are asked; a case keeps the version that it was opened with", Args: cobra.NoArgs}
+	c.Flags().IntVar(&version, "version", 0, "version of the list (default: what new cases are asked); show CASE says which one a case is asked")
 	return t.leaf(c, func(cmd *cobra.Command, _ []string) error {
-		questions := gate.Questions(version)
-		if questions == nil {
-			return usagef("--version %d: there are versions 1 to %d", version, gate.QuestionsVersion)
+		client, err := t.client()
+		if err != nil {
+			return err
 		}
-		for _, q := range questions {
-			fmt.Fprintf(cmd.OutOrStdout(), "%-20s %-14s %s\n", q.ID, q.Topic, q.Text)
+		page, err := client.Questions(cmd.Context())
+		if err != nil {
+			return err
 		}
-		return nil
+		if t.flags.json {
+			return printJSON(cmd.OutOrStdout(), page)
+		}
+		out := cmd.OutOrStdout()
+		for _, list := range page.Items {
+			if wanted := list.Version == version || version == 0 && list.Current; !wanted {
+				continue
+			}
+			fmt.Fprintf(out, "version %d of %d\n", list.Version, len(page.Items))
+			for _, q := range list.Questions {
+				fmt.Fprintf(out, "%-20s %-14s %s\n", q.ID, q.Topic, q.Text)
+			}
+			return nil
+		}
+		return usagef("--version %d: there are versions 1 to %d", version, len(page.Items))
 	})
 }
 
@@ -121,25 +138,33 @@ func (t *tool) certificationAnswer() *cobra.Command {
 	})
 	c.Flags().StringVar(&file, "file", "", "YAML or JSON file with the answers; - is standard input")
 	return require(t.leaf(c, func(cmd *cobra.Command, args []string) error {
-		record, err := readRecord(cmd, file)
+		d, _, err := readRecord(cmd, file)
 		if err != nil {
 			return err
 		}
-		return t.send(cmd, step(pathTo("/v1/certifications/%s/answers", args[0]), record))
+		return t.sendDocument(cmd, d, step(pathTo("/v1/certifications/%s/answers", args[0]), d.body))
 	}), "file")
 }
 
-// readRecord reads a file of YAML or JSON, which the server looks at closely.
-func readRecord(cmd *cobra.Command, file string) (map[string]any, error) {
-	text, err := readInput(cmd, file)
+// readRecord reads a file of YAML or JSON, which the server looks at closely. Days stay as they are written.
+func readRecord(cmd *cobra.Command, file string) (*document, map[string]any, error) {
+	d, err := readDocument(cmd, file)
 	if err != nil {
-		return nil, fmt.Errorf("--file: %w", err)
+		return nil, nil, fmt.Errorf("--file: %w", err)
 	}
 	var record map[string]any
-	if err := yaml.Unmarshal(text, &record); err != nil { // JSON is YAML
-		return nil, usagef("--file %s is neither YAML nor JSON: %w", file, err)
+	if err := json.Unmarshal(d.body, &record); err != nil {
+		return nil, nil, usagef("--file %s must hold names and values; certgate certification record --example shows one", file)
 	}
-	return record, nil
+	return d, record, nil
+}
+
+// sendDocument sends what a file holds, and looks mistakes up in it.
+func (t *tool) sendDocument(cmd *cobra.Command, d *document, ch change) error {
+	if err := t.send(cmd, ch); err != nil {
+		return d.explain(cmd.ErrOrStderr(), err, "")
+	}
+	return nil
 }
 
 // certificationRecord records an interview from a file.
@@ -164,7 +189,7 @@ func (t *tool) certificationRecord() *cobra.Command {
 		case file == "":
 			return usagef("--file is missing: YAML or JSON file with the record; --example prints one")
 		}
-		record, err := readRecord(cmd, file)
+		d, record, err := readRecord(cmd, file)
 		if err != nil {
 			return err
 		}
@@ -173,7 +198,7 @@ func (t *tool) certificationRecord() *cobra.Command {
 				return err
 			}
 		}
-		return t.send(cmd, step(pathTo("/v1/certifications/%s/interviews/%s/record", args[0], interview), record))
+		return t.sendDocument(cmd, d, step(pathTo("/v1/certifications/%s/interviews/%s/record", args[0], interview), record))
 	})
 }
 

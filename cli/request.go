@@ -47,6 +47,7 @@ type listing struct {
 	limit   int    // at most so many; 0: all
 	next    string // parameter that takes the page's next; empty: after
 	columns []column
+	hint    func(items []object) []string // what to do about what was listed; nil: nothing
 }
 
 // pageSize is how many items are asked for at a time, the most that the API gives.
@@ -92,10 +93,16 @@ func (t *tool) list(cmd *cobra.Command, l listing) error {
 	if err != nil {
 		return err
 	}
+	var next []string
+	if l.hint != nil {
+		next = l.hint(list)
+	}
 	if err := named(cmd.Context(), c, l.columns, list); err != nil {
 		return err
 	}
-	return printTable(cmd.OutOrStdout(), l.columns, list)
+	err = printTable(cmd.OutOrStdout(), l.columns, list)
+	printNext(cmd.ErrOrStderr(), next...)
+	return err
 }
 
 // show shows one object.

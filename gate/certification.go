@@ -133,15 +133,6 @@ func (c *Certification) openState() CertificationState {
 	return Interviewed
 }
 
-func (c *Certification) openFindings() (n int) {
-	for i := range c.Findings {
-		if c.Findings[i].Closed == nil {
-			n++
-		}
-	}
-	return n
-}
-
 // Covers reports whether the device is on the case's list.
 func (c *Certification) Covers(d DeviceID) bool { return slices.Contains(c.Devices, d) }
 
@@ -224,7 +215,7 @@ func (c *Certification) evidence() []*Transcript {
 // Interviewed reports whether the staff member did the interviewer's part in the case: held an interview, recorded it, wrote answers down, or settled
 // what it found wanting, without which one person could settle all findings and then approve.
 func (c *Certification) Interviewed(by StaffID) bool {
-	if slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Closed != nil && f.Closed.By == by }) {
+	if slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.settledBy(by) }) {
 		return true
 	}
 	if slices.ContainsFunc(c.Written, func(w WrittenAnswers) bool { return w.Act.By == by }) {

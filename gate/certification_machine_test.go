@@ -114,7 +114,7 @@ func (m *caseMachine) actions() map[string]func(*rapid.T) {
 			record.DemoShown = rapid.Bool().Draw(rt, "demo")
 			record.Attendees[0].Consented = rapid.IntRange(0, 3).Draw(rt, "consent") > 0
 			findings := rapid.SliceOfN(rapid.SampledFrom([]string{"keys are mailed", ""}), 0, 2).Draw(rt, "findings")
-			m.step(rt, "hold", func(c gate.Certification) (gate.Certification, error) { return c.Hold(id, record, findings) })
+			m.step(rt, "hold", func(c gate.Certification) (gate.Certification, error) { return c.Hold(id, record, found(findings...)) })
 		},
 		"close": func(rt *rapid.T) {
 			n := rapid.IntRange(-1, len(m.c.Findings)).Draw(rt, "finding")

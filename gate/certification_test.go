@@ -63,6 +63,14 @@ func interviewed() gate.Certification {
 	}
 }
 
+// found is what was found wanting, all of it grave.
+func found(texts ...string) (w gate.Wanting) {
+	for _, text := range texts {
+		w.Findings = append(w.Findings, gate.NewFinding{Text: text, Severity: gate.HighSeverity})
+	}
+	return w
+}
+
 func by(who gate.StaffID, why string) gate.Act { return gate.Act{By: who, At: noon, Why: why} }
 
 func TestACaseGoesItsWay(t *testing.T) {
@@ -84,9 +92,9 @@ func TestACaseGoesItsWay(t *testing.T) {
 	step(gate.Requested)(c, nil)
 	step(gate.Scheduled)(c.Schedule("int_1", plan(soon), by("stf_ben", "")))
 	step(gate.Scheduled)(c.Schedule("int_2", plan(noon), by("stf_ben", ""))) // moved
-	step(gate.IssuesFound)(c.Hold("int_1", transcript("stf_ben"), []string{"keys are mailed"}))
+	step(gate.IssuesFound)(c.Hold("int_1", transcript("stf_ben"), found("keys are mailed")))
 	step(gate.FollowUpScheduled)(c.Schedule("int_3", plan(noon), by("stf_ben", "")))
-	step(gate.IssuesFound)(c.Hold("int_3", transcript("stf_ben"), nil))
+	step(gate.IssuesFound)(c.Hold("int_3", transcript("stf_ben"), gate.Wanting{}))
 	step(gate.Interviewed)(c.CloseFinding(0, by("stf_ben", "they are not any more")))
 	step(gate.Approved)(c.Approve(contract, gate.Requirements{}, by("stf_cho", "")))
 	step(gate.Released)(c.Release(contract, by("stf_eve", "")))
@@ -190,11 +198,11 @@ func TestTransitionsOfACaseAreRefused(t *testing.T) {
 	}
 	scheduled := gate.Certification{ID: "cas_1", Interviews: []gate.Interview{{ID: "int_1", Plan: plan(noon)}}}
 	hold := func(r gate.Transcript, findings ...string) error {
-		_, err := scheduled.Hold("int_1", r, findings)
+		_, err := scheduled.Hold("int_1", r, found(findings...))
 		return err
 	}
-	found := scheduled
-	found.Findings = []gate.Finding{{Text: "open"}, {Text: "closed", Closed: &gate.Act{}}}
+	wanting := scheduled
+	wanting.Findings = []gate.Finding{{Text: "open"}, {Text: "closed", Closed: &gate.Act{}}}
 	long := strings.Repeat("x", 2001)
 	rows := []struct {
 		name string
@@ -203,20 +211,20 @@ func TestTransitionsOfACaseAreRefused(t *testing.T) {
 		want string
 	}{
 		{"scheduled in the past", only(scheduled.Schedule("int_2", plan(noon.Add(-5*time.Minute-1)), by("stf_ben", ""))), gate.Invalid, "at: 2027-03-10T11:54:59Z has passed"},
-		{"an interview of another case held", only(scheduled.Hold("int_9", transcript("stf_ben"), nil)), gate.NotFound, "no interview int_9"},
-		{"a canceled interview held", only((&gate.Certification{Interviews: []gate.Interview{{ID: "int_1", Canceled: true}}}).Hold("int_1", transcript("x"), nil)), gate.Conflict, "int_1"},
-		{"an interview held twice", only(interviewed().Hold("int_1", transcript("stf_ben"), nil)), gate.Conflict, "int_1"},
+		{"an interview of another case held", only(scheduled.Hold("int_9", transcript("stf_ben"), gate.Wanting{})), gate.NotFound, "no interview int_9"},
+		{"a canceled interview held", only((&gate.Certification{Interviews: []gate.Interview{{ID: "int_1", Canceled: true}}}).Hold("int_1", transcript("x"), gate.Wanting{})), gate.Conflict, "int_1"},
+		{"an interview held twice", only(interviewed().Hold("int_1", transcript("stf_ben"), gate.Wanting{})), gate.Conflict, "int_1"},
 		{"nobody was there", hold(bad(func(r *gate.Transcript) { r.Attendees = nil })), gate.Invalid, "attendees: "},
 		{"an attendee without name", hold(bad(func(r *gate.Transcript) { r.Attendees[1].Name = "" })), gate.Invalid, "attendees[1].name: "},
 		{"half a hash", hold(bad(func(r *gate.Transcript) { r.Recording.SHA256 = "0a" })), gate.Invalid, "recording.sha256: "},
 		{"a hash in upper case", hold(bad(func(r *gate.Transcript) { r.Recording.SHA256 = strings.Repeat("0A", 32) })), gate.Invalid, "recording.sha256: "},
 		{"an answer to nothing", hold(bad(func(r *gate.Transcript) { r.Answers[1].Question = "" })), gate.Invalid, "answers[1].question: "},
-		{"an empty finding", hold(transcript("stf_ben"), "a", ""), gate.Invalid, "findings[1]: "},
-		{"a finding of two thousand bytes", hold(transcript("stf_ben"), long), gate.Invalid, "findings[0]: has 2001 bytes"},
-		{"a finding that is none", only(found.CloseFinding(2, by("stf_ben", "done"))), gate.NotFound, "there is no 2"},
-		{"a finding before the first", only(found.CloseFinding(-1, by("stf_ben", "done"))), gate.NotFound, "there is no -1"},
-		{"a finding closed twice", only(found.CloseFinding(1, by("stf_ben", "done"))), gate.Conflict, "finding 1"},
-		{"a finding closed without reason", only(found.CloseFinding(0, by("stf_ben", ""))), gate.Invalid, "why: "},
+		{"an empty finding", hold(transcript("stf_ben"), "a", ""), gate.Invalid, "findings[1].text: "},
+		{"a finding of two thousand bytes", hold(transcript("stf_ben"), long), gate.Invalid, "findings[0].text: has 2001 bytes"},
+		{"a finding that is none", only(wanting.CloseFinding(2, by("stf_ben", "done"))), gate.NotFound, "there is no 2"},
+		{"a finding before the first", only(wanting.CloseFinding(-1, by("stf_ben", "done"))), gate.NotFound, "there is no -1"},
+		{"a finding closed twice", only(wanting.CloseFinding(1, by("stf_ben", "done"))), gate.Conflict, "finding 1"},
+		{"a finding closed without reason", only(wanting.CloseFinding(0, by("stf_ben", ""))), gate.Invalid, "why: "},
 		{"approved by who interviewed", only(interviewed().Approve(contract, gate.Requirements{}, by("stf_ben", ""))), gate.Forbidden, "you interviewed"},
 		{"rejected by who interviewed", only(interviewed().Reject(by("stf_ben", "no"))), gate.Forbidden, "you interviewed"},
 		{"rejected without reason", only(interviewed().Reject(by("stf_cho", " "))), gate.Invalid, "why: "},
@@ -253,7 +261,7 @@ func TestADecidedCaseIsClosed(t *testing.T) {
 		edit(&c)
 		for name, err := range map[string]error{
 			"schedule": only(c.Schedule("int_2", plan(noon.Add(time.Hour)), by("stf_ben", ""))),
-			"hold":     only(c.Hold("int_1", transcript("stf_ben"), nil)),
+			"hold":     only(c.Hold("int_1", transcript("stf_ben"), gate.Wanting{})),
 			"close":    only(c.CloseFinding(0, by("stf_ben", "done"))),
 			"approve":  only(c.Approve(signed(t), gate.Requirements{}, by("stf_dan", ""))),
 			"reject":   only(c.Reject(by("stf_dan", "no"))),

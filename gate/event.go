@@ -55,6 +55,8 @@ const (
 	InterviewMissed         Verb = "interview.missed"
 	InterviewHeld           Verb = "interview.held"
 	QuestionsAnswered       Verb = "certification.answered"
+	FindingRaised           Verb = "finding.raised"
+	FindingAnswerTaken      Verb = "finding.answered"
 	FindingClosed           Verb = "finding.closed"
 	CertificationApproved   Verb = "certification.approved"
 	CertificationRejected   Verb = "certification.rejected"

@@ -29,6 +29,8 @@ type Plan struct {
 	Minutes     int       `json:"minutes,omitempty"` // how long it lasts; 0 is InterviewMinutes
 	Link        string    `json:"link,omitempty"`    // of the meeting, http or https
 	Interviewer StaffID   `json:"interviewer"`
+	// Findings are the numbers, from 0, of those that a follow-up takes up.
+	Findings []int `json:"findings,omitempty"`
 }
 
 // Moving is that an interview was planned otherwise.
@@ -113,14 +115,6 @@ type Answer struct {
 	NotApplicable string `json:"not_applicable,omitempty"` // the reason
 }
 
-// Finding is an issue that must be closed before approval.
-type Finding struct {
-	Text     string `json:"text"`
-	Question string `json:"question,omitempty"` // that nobody could answer
-	Raised   Act    `json:"raised"`
-	Closed   *Act   `json:"closed,omitempty"`
-}
-
 // Planned is the interview that is still to be held, nil if there is none. There is never more than one.
 func (c *Certification) Planned() *Interview {
 	for i := range c.Interviews {
@@ -139,8 +133,14 @@ func (c Certification) Schedule(id InterviewID, p Plan, act Act) (Certification,
 	if err := p.Check(act.At); err != nil {
 		return c, err
 	}
+	if err := c.checkTakenUp(p.Findings); err != nil {
+		return c, err
+	}
 	c = c.clone()
 	if v := c.Planned(); v != nil {
+		if p.Findings == nil {
+			p.Findings = v.Findings // moving it does not change what it is about
+		}
 		v.Moved = append(slices.Clone(v.Moved), Moving{Was: v.Plan, Act: act})
 		v.Plan = p
 		return c, nil
@@ -209,7 +209,7 @@ func (c *Certification) planned(id InterviewID) (int, error) {
 
 // Hold records the planned interview: who was there, what was shown and said, and what was found wanting. What nobody could answer is
 // found wanting, too.
-func (c Certification) Hold(id InterviewID, record Transcript, findings []string) (Certification, error) {
+func (c Certification) Hold(id InterviewID, record Transcript, wanting Wanting) (Certification, error) {
 	if err := c.examinable(); err != nil {
 		return c, err
 	}
@@ -223,21 +223,22 @@ func (c Certification) Hold(id InterviewID, record Transcript, findings []string
 	if err := errors.Join(record.check(), c.checkAnswers(record.Answers)); err != nil {
 		return c, err
 	}
-	for n, text := range findings {
-		if err := checkText(fmt.Sprintf("findings[%d]", n), text, 2000); err != nil {
-			return c, err
-		}
+	act := Act{By: record.By, At: record.At}
+	raised, err := wanting.raise(act)
+	if err != nil {
+		return c, err
 	}
 	c = c.clone()
 	c.Interviews[i].Held = &record
-	for _, text := range findings {
-		c.Findings = append(c.Findings, Finding{Text: text, Raised: Act{By: record.By, At: record.At}})
-	}
 	for _, q := range c.asked() {
 		if slices.ContainsFunc(record.Answers, func(a Answer) bool { return a.Question == q.ID && !a.given() }) {
-			c.Findings = append(c.Findings, Finding{Text: "Nobody could answer: " + q.Text, Question: q.ID, Raised: Act{By: record.By, At: record.At}})
+			raised = append(raised, unansweredFinding(q, act, wanting.Zone))
 		}
 	}
+	for n := range raised {
+		raised[n].Interview = id
+	}
+	c.Findings = append(c.Findings, raised...)
 	return c, nil
 }
 
@@ -284,23 +285,4 @@ func (r *Transcript) consented() bool {
 // given reports whether the question was answered, or left out for a reason.
 func (a *Answer) given() bool {
 	return strings.TrimSpace(a.Text) != "" || strings.TrimSpace(a.NotApplicable) != ""
-}
-
-// CloseFinding notes how the n-th finding (from 0) was settled.
-func (c Certification) CloseFinding(n int, act Act) (Certification, error) {
-	if err := c.examinable(); err != nil {
-		return c, err
-	}
-	switch {
-	case n < 0 || n >= len(c.Findings):
-		return c, Errorf(NotFound, "certification %s has %d findings, counted from 0; there is no %d", c.ID, len(c.Findings), n)
-	case c.Findings[n].Closed != nil:
-		return c, Errorf(Conflict, "finding %d is closed already", n)
-	}
-	if err := CheckReason(act.Why); err != nil {
-		return c, err
-	}
-	c = c.clone()
-	c.Findings[n].Closed = &act
-	return c, nil
 }

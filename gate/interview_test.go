@@ -61,7 +61,7 @@ func TestAFollowUpIsLinkedToTheFirstInterview(t *testing.T) {
 		if got := c.Planned(); got.ID != id || got.Follows != "int_1" {
 			t.Errorf("%+v", got)
 		}
-		if c, err = c.Hold(id, transcript("stf_ben"), nil); err != nil {
+		if c, err = c.Hold(id, transcript("stf_ben"), gate.Wanting{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,7 +104,7 @@ func TestAnInterviewIsNotHeldBeforeItBegins(t *testing.T) {
 	for offset, early := range map[time.Duration]bool{-time.Hour: true, -time.Second: true, 0: false, 48 * time.Hour: false} {
 		record := transcript("stf_ben")
 		record.At = begins.Add(offset)
-		_, err := scheduled.Hold("int_1", record, nil)
+		_, err := scheduled.Hold("int_1", record, gate.Wanting{})
 		if errors.Is(err, gate.Conflict) != early || err != nil && !early {
 			t.Errorf("recorded %s after its beginning: %v", offset, err)
 		}

@@ -59,6 +59,7 @@ const (
 	ClosingNotice     NoticeKind = "closing"     // an account will be closed
 	InterviewNotice   NoticeKind = "interview"   // an interview was planned, moved, canceled or missed
 	ContactsNotice    NoticeKind = "contacts"    // the contacts of an account were changed; it goes to the former ones too
+	FindingsNotice    NoticeKind = "findings"    // what was found wanting, and until when answers are due
 
 	ContractEndsNotice       NoticeKind = "contract-ends"       // a reminder, as are the following; see Countdown
 	RecertificationDueNotice NoticeKind = "recertification-due" // of a certification that ends before the contract
@@ -74,7 +75,7 @@ const (
 func NoticeKinds() []NoticeKind {
 	return slices.Concat([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice}, ReminderKinds(), StaffNoticeKinds())
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice}, ReminderKinds(), StaffNoticeKinds())
 }
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
@@ -105,7 +106,7 @@ func Recipients(a *Account, kind NoticeKind) []Contact {
 	}
 	var roles []ContactRole
 	switch kind {
-	case EnrollmentNotice, CertificateEndsNotice, KeyEndsNotice, LinkEndsNotice:
+	case EnrollmentNotice, FindingsNotice, CertificateEndsNotice, KeyEndsNotice, LinkEndsNotice:
 		roles = []ContactRole{TechnicalContact}
 	case ContractEndsNotice, RecertificationDueNotice:
 		roles = []ContactRole{TechnicalContact, BusinessContact}

@@ -56,7 +56,7 @@ func TestWhatNobodyCouldAnswerBecomesAFinding(t *testing.T) {
 	c := gate.Certification{ID: "cas_1", Contract: "con_1", Questions: 1, Devices: []gate.DeviceID{"dev_1"}, Interviews: []gate.Interview{{ID: "int_1", Plan: plan(noon)}}}
 	record := transcript("stf_ben")
 	record.Answers[7] = gate.Answer{Question: "key-storage"}
-	c, err := c.Hold("int_1", record, []string{"a finding"})
+	c, err := c.Hold("int_1", record, found("a finding"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestOnlyWhatIsAskedCanBeAnswered(t *testing.T) {
 	}{
 		{"nothing", write(), gate.Invalid, "answers: must hold at least one"},
 		{"what is not asked", write(gate.Answer{Question: "weather", Text: "fine"}), gate.Invalid, `answers[0].question: "weather": version 1`},
-		{"what is not asked, in an interview", only(c.Hold("int_1", record, nil)), gate.Invalid, `answers[3].question: "weather"`},
+		{"what is not asked, in an interview", only(c.Hold("int_1", record, gate.Wanting{})), gate.Invalid, `answers[3].question: "weather"`},
 		{"both", write(gate.Answer{Question: "tls", Text: "a", NotApplicable: "b"}), gate.Invalid, "both answered and not applicable"},
 		{"neither", write(gate.Answer{Question: "tls", Text: "a"}, gate.Answer{Question: "consent"}), gate.Invalid, "answers[1].question"},
 		{"a book", write(gate.Answer{Question: "tls", Text: strings.Repeat("x", 4001)}), gate.Invalid, "more than 4000 bytes"},

@@ -48,11 +48,11 @@ func TestAMaterialChangeIsCertifiedAnew(t *testing.T) {
 	step(c.Schedule("int_2", plan(overdue), act("stf_ben", overdue)))
 	record := transcript("stf_ben")
 	record.DemoShown, record.At = false, overdue
-	step(c.Hold("int_2", record, []string{"who rotates keys"}))
+	step(c.Hold("int_2", record, found("who rotates keys")))
 	step(c.Schedule("int_3", plan(overdue), act("stf_ben", overdue)))
 	record = transcript("stf_ben")
 	record.At = overdue
-	step(c.Hold("int_3", record, nil))
+	step(c.Hold("int_3", record, gate.Wanting{}))
 	profile := gate.Profile{Grant: gate.Grant{Behaviors: []string{"fhir-query", "fhir-match"}, Purposes: []gate.Purpose{gate.Treatment}}, Hosting: "another cloud"}
 	step(c.UpdateProfile(gate.ProfileUpdate{Profile: profile, Documents: "vault/9", Submitted: act("stf_ben", overdue)}, everyBehavior))
 	if _, err := c.PassRecertification(contract, gate.Requirements{}, act("stf_cho", overdue)); !errors.Is(err, gate.Conflict) || !strings.Contains(err.Error(), "who rotates keys") {

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/onerecord/certgate/gate"
@@ -56,10 +57,41 @@ type Data struct {
 	Meeting string `json:"meeting,omitempty"`
 	// Invitation is what the mail carries for calendars; templates say {{.Times}}. Nil for most.
 	Invitation *Invitation `json:"-"`
+	// Findings are what was found wanting, in a notice about that.
+	Findings []Finding `json:"findings,omitempty"`
 	// Contact is whom to ask, with address and telephone, as one line.
 	Contact string `json:"-"`
 	// Zone is the customer's time zone, in which When shows times beside UTC; nil for UTC alone.
 	Zone *time.Location `json:"-"`
+}
+
+// Finding is one thing that was found wanting. Its text stays out of events: those hold no more than names and times.
+type Finding struct {
+	Number   int       `json:"number"` // from 0, as staff count them
+	Severity string    `json:"severity,omitempty"`
+	Text     string    `json:"-"`
+	Due      time.Time `json:"due,omitzero"` // last instant for the answer
+	Overdue  bool      `json:"overdue,omitempty"`
+}
+
+// FindingsText lists the findings with what is due when, in a template {{.FindingsText}}. Empty if there are none.
+func (d Data) FindingsText() string {
+	var items []string
+	for _, f := range d.Findings {
+		item := "- Finding " + strconv.Itoa(f.Number)
+		if f.Severity != "" {
+			item += " (" + f.Severity + ")"
+		}
+		item += ": " + f.Text
+		switch {
+		case f.Overdue:
+			item += "\n  Your answer was due on " + d.When(f.Due) + "."
+		case !f.Due.IsZero():
+			item += "\n  Your answer is due by " + d.When(f.Due) + "."
+		}
+		items = append(items, item)
+	}
+	return strings.Join(items, "\n")
 }
 
 // Link marks the place of the secret link, in a template {{.Link}}. The link itself comes with Message.WithLink.
@@ -118,6 +150,7 @@ func sample(kind gate.NoticeKind) Data {
 		Contacts: "technical: Ann Lee <ann@acme.example>\nsecurity: Desk <security@acme.example>",
 		Contact:  "Certification, certification@example.com, +1 555 0100", Interviewer: "Ben Ode", Meeting: "https://meet.example.com/abc-defg-hij",
 		Invitation: &Invitation{Start: time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC), Zones: []*time.Location{time.FixedZone("EST", -5*60*60), time.UTC}},
+		Findings:   []Finding{{Number: 0, Severity: "high", Text: "Say who rotates keys.", Due: time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC)}},
 		// A zone of our own making: a preview does not depend on the machine's database.
 		Zone: time.FixedZone("EST", -5*60*60),
 	}
@@ -154,6 +187,8 @@ func sample(kind gate.NoticeKind) Data {
 		data.Account, data.AccountID, data.Noun, data.Name, data.Verb, data.Why = "", "", "", "ben", "disabled", "Has left."
 	case gate.UndeliveredNotice:
 		data.Account, data.AccountID, data.Name = "", "", "not_01jq8z5v3n7t2m4k6h9r0s1w31, not_01jq8z5v3n7t2m4k6h9r0s1w32"
+	case gate.FindingsNotice:
+		data.Noun, data.Name, data.Verb, data.Why = "certification", string(data.Case), "raised", ""
 	default:
 		sampleReminder(kind, &data)
 	}
