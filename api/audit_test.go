@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -231,5 +232,24 @@ func TestARolledBackLogIsNamedInTheAnswer(t *testing.T) {
 	if got.Verified || got.FirstBad == nil || *got.FirstBad != older.Store().EventCount() || *got.LastBad != held.Size-1 ||
 		!strings.HasPrefix(got.Summary, "THE LOG DOES NOT VERIFY: ") || got.Problem == "" {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestADossierIsTakenAndVerifiesWithoutTheServer(t *testing.T) {
+	s := history(t)
+	got := s.send(raw{method: "GET", path: "/v1/accounts/beta/dossier"})
+	if got.status != http.StatusOK || got.header.Get("Content-Type") != "application/zip" ||
+		got.header.Get("Content-Disposition") != `attachment; filename="beta-dossier.zip"` || got.header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("%d %v %s", got.status, got.header, got.body)
+	}
+	vkey := check[*api.AuditKey](t)(s.as("ben").AuditKey(ctx)).Vkey
+	report := check[audit.DossierReport](t)(audit.VerifyDossier(strings.NewReader(got.body), int64(len(got.body)), vkey))
+	if report.Events == 0 || report.Compared == 0 {
+		t.Errorf("%+v", report)
+	}
+	var b bytes.Buffer
+	wantKind(t, s.as("ben").Dossier(ctx, "nobody", &b), gate.NotFound)
+	if err := s.as("ben").Dossier(ctx, "beta", &b); err != nil || b.String() != got.body {
+		t.Errorf("%d bytes, %v", b.Len(), err)
 	}
 }

@@ -36,6 +36,7 @@ func accountRoutes() []route {
 		get("/v1/accounts", accounts.list),
 		post("/v1/accounts", write(creates, createAccount)),
 		get("/v1/accounts/{account}", read(byPath("account", (*exchange).showAccount))),
+		get("/v1/accounts/{account}/dossier", takeDossier),
 		post("/v1/accounts/{account}/suspension", write(creates, suspendAccount)),
 		post("/v1/accounts/{account}/reinstatement", write(writing{show: showPathAccount}, reinstateAccount)),
 		post("/v1/accounts/{account}/contacts", write(changes, proposeContacts)),

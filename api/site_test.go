@@ -99,7 +99,7 @@ func (k known) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if response.Header.Get("Content-Type") == "text/event-stream" {
+	if kind := response.Header.Get("Content-Type"); kind == "text/event-stream" || kind == "application/zip" {
 		return response, nil
 	}
 	defer response.Body.Close()

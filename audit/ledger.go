@@ -18,13 +18,15 @@ type Record struct {
 	Hash Hash
 }
 
-// event is what verifying needs of an event: its number, and which records it left in which state. The rest is the core's.
+// event is what verifying needs of an event: its number, whom it concerns, and which records it left in which state. The rest is the core's.
 type event struct {
 	Seq     *int64 `json:"seq"`
+	Account string `json:"account"`
 	Changes []struct {
-		Kind  string      `json:"kind"`
-		ID    string      `json:"id"`
-		After fingerprint `json:"after"`
+		Kind   string      `json:"kind"`
+		ID     string      `json:"id"`
+		Before fingerprint `json:"before"`
+		After  fingerprint `json:"after"`
 	} `json:"changes"`
 }
 

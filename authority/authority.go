@@ -78,6 +78,7 @@ type Authority struct {
 
 	checkpoints   checkpoints
 	verifications verifications
+	dossiers      sync.Mutex // held while one is made
 
 	configsMu sync.Mutex
 	configs   []*Config // guarded by configsMu; open ones, oldest first

@@ -15,6 +15,7 @@ import (
 type logName struct {
 	origin, vkey string
 	sign         func(audit.Checkpoint) ([]byte, error)
+	seal         func(audit.DossierSeal) ([]byte, error)
 }
 
 // nameLog makes the log's name from the seed of its key. The instance in it is a part of the hash of the seed, which tells nothing about the
@@ -26,7 +27,11 @@ func nameLog(seed [32]byte) (logName, error) {
 	if err != nil {
 		return logName{}, fmt.Errorf("make the key that signs checkpoints: %w", err)
 	}
-	return logName{origin: origin, vkey: vkey, sign: func(c audit.Checkpoint) ([]byte, error) { return c.Sign(signer) }}, nil
+	return logName{
+		origin: origin, vkey: vkey,
+		sign: func(c audit.Checkpoint) ([]byte, error) { return c.Sign(signer) },
+		seal: func(s audit.DossierSeal) ([]byte, error) { return s.Sign(signer) },
+	}, nil
 }
 
 // Origin is the name of the store's log: "certgate/" and the instance.
@@ -57,6 +62,9 @@ func (s *Store) SignCheckpoint(now time.Time) (audit.Checkpoint, []byte, error) 
 	c, err := s.OpenCheckpoint(signed)
 	return c, signed, err
 }
+
+// SealDossier signs what a dossier holds, with the key of the log.
+func (s *Store) SealDossier(seal audit.DossierSeal) ([]byte, error) { return s.keys.log.seal(seal) }
 
 // OpenCheckpoint reads a checkpoint that this log's key has signed.
 func (s *Store) OpenCheckpoint(signed []byte) (audit.Checkpoint, error) {

@@ -17,7 +17,7 @@ func (t *tool) accountCommand() *cobra.Command {
 		t.lister(lists{use: "list", short: "Lists accounts", path: "/v1/accounts", columns: []column{
 			{"ACCOUNT", "slug"}, {"NAME", "name"}, {"STATE", "state"}, {"ZONE", "zone"}, {"ID", "id"}}}),
 		t.hinter("show ACCOUNT", "Shows an account", "/v1/accounts/%s", contactsToConfirm),
-		t.accountSuspend(), t.accountClose(),
+		t.accountSuspend(), t.accountClose(), t.accountDossier(),
 		t.verb(verb{use: "reinstate ACCOUNT", short: "Lifts every suspension of an account itself", reason: true,
 			example: `  certgate account reinstate acme --why "key rotated, agreed with Ann Lee"`,
 			do: func(args []string, why string) (change, error) {

@@ -25,21 +25,29 @@ func (t *tool) unhurried() (*api.Client, error) {
 }
 
 func (t *tool) auditVerify() *cobra.Command {
-	var export string
+	var export, dossier string
 	var checkpoints []string
 	c := &cobra.Command{
-		Use: "verify", Short: "Verifies the log: the server's, with its records, or an export without a server",
+		Use: "verify", Short: "Verifies the log: the server's, with its records, or an export or dossier without a server",
 		Long: "Computes the tree of all events again and compares it with the log's checkpoints and with those that were kept elsewhere.\n" +
 			"Without one from elsewhere it cannot tell a log that was rewritten or taken back from the true one, and says so.\n" +
 			"Ends with 1 if something is wrong, and names the first event that is.",
 		Example: "  certgate audit verify --checkpoint /mnt/backup/certgate/checkpoints\n" +
-			"  certgate audit verify --export audit.jsonl --key 'certgate/0123456789abcdef+...' --checkpoint kept.txt",
+			"  certgate audit verify --export audit.jsonl --key 'certgate/0123456789abcdef+...' --checkpoint kept.txt\n" +
+			"  certgate audit verify --dossier acme-dossier.zip --key key.txt",
 	}
 	f := c.Flags()
 	f.StringVar(&export, "export", "", "verify this export, without a server")
+	f.StringVar(&dossier, "dossier", "", "verify this dossier of an account, without a server")
 	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file with checkpoints that were kept elsewhere; repeat for more (a server adds the newest in its checkpoint_file)")
-	f.StringVar(&t.flags.given.Key, "key", "", "with --export: the log's verifier key, from elsewhere than the export (certgate audit key); otherwise your private key, a PEM file")
+	f.StringVar(&t.flags.given.Key, "key", "", "with --export or --dossier: the log's verifier key, or a file with it, from elsewhere than the log (certgate audit key); otherwise your private key, a PEM file")
 	return t.leaf(c, func(cmd *cobra.Command, _ []string) error {
+		if dossier != "" {
+			if export != "" || len(checkpoints) > 0 {
+				return usagef("--dossier goes with --key alone: its proofs lead to the checkpoint in it")
+			}
+			return t.verifyDossier(cmd, dossier)
+		}
 		texts := make([]string, 0, len(checkpoints))
 		for _, path := range checkpoints {
 			text, err := os.ReadFile(path)
@@ -101,11 +109,15 @@ func newestOf(text string, most int) string {
 }
 
 func (t *tool) verifyExport(cmd *cobra.Command, path string, checkpoints []string) error {
-	key, err := audit.ParseKey(t.flags.given.Key)
+	vkey, err := t.logKey()
+	if err != nil {
+		return err
+	}
+	key, err := audit.ParseKey(vkey)
 	if err != nil {
 		return usagef("--key: %w", err)
 	}
-	o := audit.Options{Vkey: t.flags.given.Key}
+	o := audit.Options{Vkey: vkey}
 	for _, text := range checkpoints {
 		list, err := audit.ParseCheckpoints([]byte(text), key)
 		if err != nil {

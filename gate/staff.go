@@ -73,6 +73,7 @@ const (
 	DeliverNotice    Action = "deliver"         // send a notice again, tell by phone
 	ManageStaff      Action = "manage-staff"    // propose, confirm, disable
 	ManageSite       Action = "manage-site"     // behaviors, hosts
+	TakeDossier      Action = "take-dossier"    // everything about an account in one file
 )
 
 // allowed says which roles may take which action.
@@ -88,6 +89,7 @@ var allowed = map[Action][]Role{
 	DeliverNotice:    {Interviewer, Approver, Issuer, Operator, Admin},
 	ManageStaff:      {Admin},
 	ManageSite:       {Admin},
+	TakeDossier:      {Auditor, Operator, Admin},
 }
 
 // Actions lists them all, by name.
