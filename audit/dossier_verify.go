@@ -188,7 +188,7 @@ func (d *dossier) readEvents() error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // only read from
+	defer f.Close()
 	x := &Export{in: bufio.NewReader(f)}
 	before := int64(-1)
 	for {
@@ -294,7 +294,7 @@ func (d *dossier) stream(name string, w io.Writer) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer r.Close() //nolint:errcheck // only read from
+	defer r.Close()
 	n, err := io.Copy(w, io.LimitReader(r, d.left+1))
 	if err != nil {
 		return n, fmt.Errorf("%s: %w", name, err)

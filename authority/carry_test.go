@@ -31,6 +31,7 @@ type auditor struct {
 const checkpointSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 func newAuditor(t *testing.T) *auditor {
+	t.Helper()
 	r := new(auditor)
 	r.Server = httptest.NewServer(http.HandlerFunc(r.take))
 	t.Cleanup(r.Close)

@@ -84,8 +84,9 @@ func (p *dossierPage) take(r certstore.Stored) error {
 		return grow(&p.Enrollments, r.Body)
 	case gate.RemediationRecord:
 		return grow(&p.Remediations, r.Body)
+	default:
+		return nil
 	}
-	return nil
 }
 
 func grow[T any](list *[]*T, body []byte) error {
