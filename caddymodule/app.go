@@ -203,7 +203,7 @@ func (a *App) acquire(open caddy.Constructor) error {
 }
 
 func (a *App) open() (caddy.Destructor, error) {
-	opened, err := authority.Open(authority.Options{DataDir: a.DataDir, SecretFile: a.SecretFile, Log: runningLog()})
+	opened, err := authority.Open(authority.Options{DataDir: a.DataDir, SecretFile: a.SecretFile, Log: runningLog(), Now: clock})
 	if err != nil {
 		return nil, err
 	}

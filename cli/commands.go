@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,8 @@ type Hooks struct {
 	// Exit makes the error with which a failed command leaves the program; code is never 0, and the message has been printed. Nil:
 	// an *ExitError.
 	Exit func(code int, err error) error
+	// Now is the clock of commands that work without a server, or count back from now. Nil: the system's.
+	Now func() time.Time
 }
 
 // tool is what the commands of one invocation share.
@@ -29,6 +32,9 @@ type tool struct {
 
 // AddTo adds all commands to a root of the caller's.
 func AddTo(root *cobra.Command, h Hooks) {
+	if h.Now == nil {
+		h.Now = authority.Clock
+	}
 	t := &tool{hooks: h}
 	root.AddCommand(
 		t.initCommand(), t.demoCommand(),

@@ -102,7 +102,7 @@ func (t *tool) newDemo(dir string, first int) (*demo, error) {
 	if t.hooks.Authority == nil {
 		return nil, errors.New("this program was built without Caddy, which the demo runs")
 	}
-	return &demo{hooks: t.hooks, dir: dir, ports: p, now: authority.Clock()}, nil
+	return &demo{hooks: t.hooks, dir: dir, ports: p, now: t.hooks.Now()}, nil
 }
 
 // run tells the whole story. Nothing is touched before it is known that it can be told.

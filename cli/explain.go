@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onerecord/certgate/api"
-	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 )
 
@@ -109,7 +108,7 @@ func (t *tool) evaluate(cmd *cobra.Command, args []string, in inquiry) error {
 }
 
 // query reads what explain and watch are asked about.
-func (in *inquiry) query(args []string) (q api.DecisionQuery, err error) {
+func (in *inquiry) query(args []string, now time.Time) (q api.DecisionQuery, err error) {
 	q = api.DecisionQuery{Reason: in.reason, Fingerprint: in.fingerprint, Address: in.address}
 	if len(args) > 0 {
 		switch strings.Count(args[0], "/") {
@@ -124,17 +123,17 @@ func (in *inquiry) query(args []string) (q api.DecisionQuery, err error) {
 			return q, usagef("%q must be an account such as acme or a device such as acme/main/prod-1", gate.Clip(args[0], 80))
 		}
 	}
-	q.Since, err = parseSince(in.since)
+	q.Since, err = parseSince(in.since, now)
 	return q, err
 }
 
 // parseSince reads a duration back from now, or a time.
-func parseSince(text string) (time.Time, error) {
+func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
-		return authority.Clock().Add(-ago), nil
+		return now.Add(-ago), nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
@@ -145,7 +144,7 @@ func parseSince(text string) (time.Time, error) {
 
 // explainPast groups what was decided by its reason.
 func (t *tool) explainPast(cmd *cobra.Command, args []string, in inquiry) error {
-	q, err := in.query(args)
+	q, err := in.query(args, t.hooks.Now())
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type founding struct {
 }
 
 func (t *tool) initCommand() *cobra.Command {
-	var f founding
+	f := founding{setup: authority.Setup{Now: t.hooks.Now}}
 	c := &cobra.Command{
 		Use:   "init --kit FILE --recovery age1... --admin NAME=MAIL --admin NAME=MAIL",
 		Short: "Makes a data directory, its secret, the CAs and the two first admins",

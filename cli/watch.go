@@ -27,7 +27,7 @@ func (t *tool) watchCommand() *cobra.Command {
 	in.flags(c)
 	c.Flags().IntVar(&count, "count", 0, "end after so many (default: never)")
 	return t.connected(t.leaf(c, func(cmd *cobra.Command, args []string) error {
-		q, err := in.query(args)
+		q, err := in.query(args, t.hooks.Now())
 		if err != nil {
 			return err
 		}

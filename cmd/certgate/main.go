@@ -25,7 +25,7 @@ const exitUsage = 2
 // left are Caddy's commands that are not ours: replacing the binary, and those that stand here under another name.
 var left = []string{"upgrade", "add-package", "remove-package", "certgate", "version"}
 
-func main() { os.Exit(run(root())) }
+func main() { os.Exit(run(root(cli.Hooks{Authority: caddymodule.Running}))) }
 
 // run carries a command out and returns its exit code.
 func run(c *cobra.Command) int {
@@ -54,7 +54,7 @@ func exitCode(err error) int {
 	return 1
 }
 
-func root() *cobra.Command {
+func root(hooks cli.Hooks) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "certgate",
 		Short: "Lets certified customers through to the OneRecord API, and nobody else",
@@ -65,7 +65,7 @@ To see it at work on this machine: certgate demo`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	c.AddGroup(&cobra.Group{ID: "certgate", Title: "To operate certgate:"}, &cobra.Group{ID: "caddy", Title: "To run Caddy:"})
-	cli.AddTo(c, cli.Hooks{Authority: caddymodule.Running})
+	cli.AddTo(c, hooks)
 	for _, sub := range c.Commands() {
 		sub.GroupID = "certgate"
 	}
