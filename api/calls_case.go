@@ -25,6 +25,18 @@ func (c *Client) AnswerFinding(ctx context.Context, id string, n int, in Finding
 	return clientPost[Certification](ctx, c, outgoing{address: address, options: o}, in)
 }
 
+// AddEvidence adds a document to a case.
+func (c *Client) AddEvidence(ctx context.Context, id string, in NewEvidence, o ...Option) (*Certification, error) {
+	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications", id, "evidence"), options: o}, in)
+}
+
+// AttachRecording says where the recording of an interview is held that was recorded without one.
+//
+//nolint:revive // the path has two names in it
+func (c *Client) AttachRecording(ctx context.Context, id, interview string, in NewRecording, o ...Option) (*Certification, error) {
+	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications", id, "interviews", interview, "recording"), options: o}, in)
+}
+
 // CloseFinding notes how the n-th finding, from 0, was settled.
 //
 //nolint:revive // the path has two names in it

@@ -42,7 +42,7 @@ type NewInterview struct {
 // InterviewRecord is what an interview yielded.
 type InterviewRecord struct {
 	Attendees []gate.Attendee   `json:"attendees"`
-	Recording gate.Recording    `json:"recording"`
+	Recording NewRecording      `json:"recording"`
 	DemoShown bool              `json:"demo_shown"`
 	Answers   []gate.Answer     `json:"answers"`
 	Findings  []gate.NewFinding `json:"findings,omitempty"` // what must be closed before approval
@@ -144,7 +144,7 @@ func missInterview(x *exchange, by authority.By, in *Why) (string, error) {
 
 func recordInterview(x *exchange, by authority.By, in *InterviewRecord) (string, error) {
 	made, err := x.a.HoldInterview(by, x.certification(), x.interview(),
-		gate.Transcript{Attendees: in.Attendees, Recording: in.Recording, DemoShown: in.DemoShown, Answers: in.Answers}, in.Findings)
+		gate.Transcript{Attendees: in.Attendees, Recording: in.Recording.recording(), DemoShown: in.DemoShown, Answers: in.Answers}, in.Findings)
 	return idOf(made, err)
 }
 

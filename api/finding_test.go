@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/onerecord/certgate/api"
@@ -16,10 +17,17 @@ func TestWhatWasFoundWantingIsAnsweredAndSettled(t *testing.T) {
 	planned := check[*api.Certification](t)(ben.ScheduleInterview(ctx, id, api.NewInterview{At: s.Now()}))
 	transcript := gatetest.Transcript()
 	check[*api.Certification](t)(ben.RecordInterview(ctx, id, string(planned.Interviews[0].ID), api.InterviewRecord{
-		Attendees: transcript.Attendees, Recording: transcript.Recording, DemoShown: true, Answers: transcript.Answers}))
+		Attendees: transcript.Attendees, Recording: api.NewRecording{Reference: transcript.Recording.Reference}, DemoShown: true, Answers: transcript.Answers}))
+
+	check[*api.Certification](t)(ben.AttachRecording(ctx, id, string(planned.Interviews[0].ID), api.NewRecording{SHA256: strings.Repeat("0a", 32), HashSource: gate.ComputedHash}))
+	_, err := ben.AttachRecording(ctx, id, string(planned.Interviews[0].ID), api.NewRecording{Reference: "elsewhere"})
+	wantKind(t, err, gate.Conflict)
+	check[*api.Certification](t)(cho.AddEvidence(ctx, id, api.NewEvidence{Kind: gate.PenetrationTest, Reference: "DMS-2", SHA256: strings.Repeat("0b", 32), Note: "of 2024"}))
+	_, err = ben.AddEvidence(ctx, id, api.NewEvidence{Kind: "photo", Reference: "DMS-2"})
+	wantKind(t, err, gate.Invalid)
 
 	check[*api.Certification](t)(cho.RaiseFinding(ctx, id, gate.NewFinding{Text: "The penetration test is three years old.", Severity: gate.CriticalSeverity, Due: "2027-03-05T12:00:00Z"}))
-	_, err := cho.RaiseFinding(ctx, id, gate.NewFinding{Text: "No severity."})
+	_, err = cho.RaiseFinding(ctx, id, gate.NewFinding{Text: "No severity."})
 	wantKind(t, err, gate.Invalid)
 	_, err = ben.AnswerFinding(ctx, id, 1, api.FindingAnswer{Text: "There is none."})
 	wantKind(t, err, gate.NotFound)

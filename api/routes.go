@@ -67,6 +67,8 @@ func caseRoutes() []route {
 		get("/v1/certifications/{certification}", read(byPath("certification", (*exchange).showCertification))),
 		post("/v1/certifications/{certification}/interviews", write(changes, scheduleInterview)),
 		post("/v1/certifications/{certification}/interviews/{interview}/record", write(changes, recordInterview)),
+		post("/v1/certifications/{certification}/interviews/{interview}/recording", write(changes, attachRecording)),
+		post("/v1/certifications/{certification}/evidence", write(changes, addEvidence)),
 		post("/v1/certifications/{certification}/interviews/{interview}/cancellation", write(changes, cancelInterview)),
 		post("/v1/certifications/{certification}/interviews/{interview}/absence", write(changes, missInterview)),
 		post("/v1/certifications/{certification}/answers", write(changes, answerQuestions)),

@@ -51,7 +51,7 @@ func TestTheStoryOfOneCustomer(t *testing.T) {
 	certification = check[*api.Certification](t)(ben.AnswerQuestions(ctx, id, gatetest.Answers()[:2]))
 	transcript := gatetest.Transcript()
 	certification = check[*api.Certification](t)(ben.RecordInterview(ctx, id, string(certification.Interviews[1].ID), api.InterviewRecord{
-		Attendees: transcript.Attendees, Recording: transcript.Recording, DemoShown: true, Answers: transcript.Answers,
+		Attendees: transcript.Attendees, Recording: api.NewRecording{Reference: transcript.Recording.Reference}, DemoShown: true, Answers: transcript.Answers,
 		Findings: []gate.NewFinding{{Text: "Say who rotates keys.", Severity: gate.HighSeverity, Due: "2027-03-15"}},
 	}))
 	golden(t, "certification-issues-found", certification)

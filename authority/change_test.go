@@ -3,6 +3,7 @@ package authority_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +127,10 @@ func operations() []operation {
 		}},
 		{"AnswerQuestions", gate.HoldInterview, "ben", gate.QuestionsAnswered, "", func(o *office, s *scene, by authority.By) error {
 			_, err := o.AnswerQuestions(by, s.requested.ID, transcript().Answers)
+			return err
+		}},
+		{"AttachRecording", gate.HoldInterview, "ben", gate.RecordingAttached, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.AttachRecording(by, s.found.ID, s.found.Interviews[0].ID, gate.Recording{SHA256: strings.Repeat("0a", 32)})
 			return err
 		}},
 		{"AnswerFinding", gate.HoldInterview, "ben", gate.FindingAnswerTaken, "", func(o *office, s *scene, by authority.By) error {

@@ -19,7 +19,7 @@ func (t *tool) certificationCommand() *cobra.Command {
 		t.shower("show CASE", "Shows a certification, with what is missing", "/v1/certifications/%s"),
 		t.certificationSchedule(), t.interviewEnd("cancel-interview", "cancellation", "Calls the planned interview off, and takes it out of the calendars"),
 		t.interviewEnd("miss-interview", "absence", "Notes that somebody did not come to the planned interview"), t.certificationRecord(),
-		t.certificationQuestions(), t.certificationAnswer(),
+		t.certificationRecording(), t.certificationEvidence(), t.certificationQuestions(), t.certificationAnswer(),
 		t.certificationRaise(), t.certificationAnswerFinding(), t.certificationCloseFinding(),
 		t.certificationApprove(),
 		t.caseEnd("reject", "rejection", "Decides a certification against the customer"),

@@ -172,7 +172,7 @@ func (s *chapter) interview(ctx context.Context) (err error) {
 
 var demoInterview = api.InterviewRecord{
 	Attendees: []gate.Attendee{{Name: "Ann Lee", Consented: true}, {Name: "ben", Consented: true}},
-	Recording: gate.Recording{Reference: "recordings/interview-1.mp4"},
+	Recording: api.NewRecording{Reference: "recordings/interview-1.mp4"},
 	DemoShown: true,
 	Answers:   demoAnswers(),
 }

@@ -74,8 +74,8 @@ attendees:
   - {name: Ann Lee, consented: true}
   - {name: ben, consented: true}
 recording:
-  reference: recordings/2027/acme.mp4   # where it is held; may be added by a follow-up
-  # sha256: ...                         # of the file, where it is at hand
+  reference: recordings/2027/acme.mp4   # where it is held; may follow: certgate certification recording CASE --reference ...
+  # With --recording FILE the file is hashed. A sha256 that stands here is kept as typed.
 demo_shown: true
 # Each question is answered (text) or does not apply (not_applicable, with the reason). One with neither, which nobody could answer,
 # becomes a finding; one left out must have been answered in writing, or is answered in a follow-up.
@@ -169,14 +169,15 @@ func (t *tool) sendDocument(cmd *cobra.Command, d *document, ch change) error {
 
 // certificationRecord records an interview from a file.
 func (t *tool) certificationRecord() *cobra.Command {
-	var file, interview string
+	var file, interview, recording string
 	var example bool
 	c := t.compares(&cobra.Command{
 		Use: "record CASE", Short: "Records an interview that was held, from a YAML or JSON file", Args: cobra.MaximumNArgs(1),
-		Example: "  certgate certification record --example > interview.yaml\n  certgate certification record cas_... --file interview.yaml",
+		Example: "  certgate certification record --example > interview.yaml\n  certgate certification record cas_... --file interview.yaml --recording acme.mp4",
 	})
 	f := c.Flags()
 	f.StringVar(&file, "file", "", "YAML or JSON file with the record; - is standard input")
+	f.StringVar(&recording, "recording", "", "file of the recording, to be hashed; it is not sent")
 	f.StringVar(&interview, "interview", "", "which interview (default: the one that is planned)")
 	f.BoolVar(&example, "example", false, "print a filled example and do nothing")
 	return t.leaf(c, func(cmd *cobra.Command, args []string) error {
@@ -191,6 +192,9 @@ func (t *tool) certificationRecord() *cobra.Command {
 		}
 		d, record, err := readRecord(cmd, file)
 		if err != nil {
+			return err
+		}
+		if err := addRecording(record, recording); err != nil {
 			return err
 		}
 		if interview == "" {

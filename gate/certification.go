@@ -20,6 +20,7 @@ type Certification struct {
 	Written    []WrittenAnswers `json:"written,omitempty"` // oldest first
 	Interviews []Interview      `json:"interviews"`
 	Findings   []Finding        `json:"findings"`
+	Evidence   []Evidence       `json:"evidence,omitempty"` // oldest first
 	Approved   *Act             `json:"approved,omitempty"`
 	Imported   *PastApproval    `json:"imported,omitempty"` // approved before certgate; Approved says who imported it
 	Rejected   *Act             `json:"rejected,omitempty"`
@@ -155,6 +156,7 @@ func (c Certification) clone() Certification {
 	c.Interviews = slices.Clone(c.Interviews)
 	c.Written = slices.Clone(c.Written)
 	c.Findings = slices.Clone(c.Findings)
+	c.Evidence = slices.Clone(c.Evidence)
 	c.Carried = slices.Clone(c.Carried)
 	c.Joined = slices.Clone(c.Joined)
 	c.Changes = slices.Clone(c.Changes)
@@ -222,7 +224,7 @@ func (c *Certification) Interviewed(by StaffID) bool {
 		return true
 	}
 	return slices.ContainsFunc(c.Interviews, func(v Interview) bool {
-		return !v.Canceled && !v.Missed && v.Interviewer == by || v.Held != nil && v.Held.By == by
+		return !v.Canceled && !v.Missed && v.Interviewer == by || v.Held != nil && (v.Held.By == by || v.Held.attachedBy(by))
 	})
 }
 

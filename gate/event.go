@@ -55,6 +55,8 @@ const (
 	InterviewMissed         Verb = "interview.missed"
 	InterviewHeld           Verb = "interview.held"
 	QuestionsAnswered       Verb = "certification.answered"
+	RecordingAttached       Verb = "interview.recording-attached"
+	EvidenceAdded           Verb = "certification.evidence-added"
 	FindingRaised           Verb = "finding.raised"
 	FindingAnswerTaken      Verb = "finding.answered"
 	FindingClosed           Verb = "finding.closed"

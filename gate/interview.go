@@ -104,8 +104,10 @@ type Attendee struct {
 
 // Recording says where the recording is held and what it hashes to, where the file is at hand.
 type Recording struct {
-	Reference string `json:"reference"`
-	SHA256    string `json:"sha256,omitempty"`
+	Reference  string     `json:"reference"`
+	SHA256     string     `json:"sha256,omitempty"`
+	HashSource HashSource `json:"hash_source,omitempty"` // older recordings do not say
+	Attached   *Act       `json:"attached,omitempty"`    // after the interview was recorded
 }
 
 // Answer to one question: answered, or not applicable with a reason. A question nobody could answer is neither: it becomes a Finding.
@@ -223,6 +225,8 @@ func (c Certification) Hold(id InterviewID, record Transcript, wanting Wanting) 
 	if err := errors.Join(record.check(), c.checkAnswers(record.Answers)); err != nil {
 		return c, err
 	}
+	record.Recording.HashSource = sourced(record.Recording.SHA256, record.Recording.HashSource)
+	record.Recording.Attached = nil
 	act := Act{By: record.By, At: record.At}
 	raised, err := wanting.raise(act)
 	if err != nil {
@@ -251,8 +255,8 @@ func (r *Transcript) check() error {
 			return err
 		}
 	}
-	if h := r.Recording.SHA256; h != "" && (len(h) != 64 || strings.Trim(h, "0123456789abcdef") != "") {
-		return FieldErrorf("recording.sha256", "must be 64 hexadecimal digits in lower case")
+	if err := r.Recording.check(); err != nil {
+		return InField("recording", err)
 	}
 	return nil
 }
