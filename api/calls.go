@@ -331,6 +331,16 @@ func (c *Client) Evaluate(ctx context.Context, in Call) (*Explanation, error) {
 	return clientPost[Explanation](ctx, c, outgoing{address: "/v1/decisions/evaluate"}, in)
 }
 
+// RenewMyself asks for a certificate for the key in the signing request, with the certificate that the client shows.
+func (c *Client) RenewMyself(ctx context.Context, csr string, o ...Option) (*Person, error) {
+	return clientPost[Person](ctx, c, outgoing{address: segments("v1", "whoami", "renewal"), options: o}, NewKey{CSR: csr})
+}
+
+// RedeemStaffLink takes the certificate that a staff link offers, from the public site. The token is what stands after # in the link.
+func (c *Client) RedeemStaffLink(ctx context.Context, token, csr string) (*RedeemedStaff, error) {
+	return clientPost[RedeemedStaff](ctx, c, outgoing{address: "/enroll/staff"}, redemption{Token: token, CSR: csr})
+}
+
 // Redeem takes the credential that an enrollment link offers, from the public site. The token is what stands after # in the link; csr is
 // PEM. Until the credential has been acknowledged or used the same token and csr may be sent again.
 func (c *Client) Redeem(ctx context.Context, token, csr string) (*Redeemed, error) {

@@ -40,6 +40,7 @@ func TestTryingFirstChangesNothing(t *testing.T) {
 		"onboarding": TestACustomerIsOnboardedInOneCommit, "faults": TestEveryMistakeOfAnOnboardingIsNamedAndNothingIsMade,
 		"lifting": TestAReinstatementThatIsRefusedLiftsNothing, "swapped": TestASwappedProposalIsShownAsOne,
 		"notices": TestNoticesThatDidNotArriveAreShownReplayedAndTold, "roles": TestRolesAndStatesAreRefusedInTheirOwnWay, "rest": theRest, "findings": TestWhatWasFoundWantingIsAnsweredAndSettled,
+		"badge": TestAPersonTakesACertificateByLinkAndRenewsIt,
 	} {
 		t.Run(name, story)
 	}

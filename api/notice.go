@@ -68,7 +68,7 @@ func (x *exchange) noticeView(r *gate.Notice) *Notice {
 	case r.State(x.now).Settled() || n.Problem != "":
 	case len(r.To) == 0:
 		n.Problem = "there is no contact for it; deliver it by hand"
-	case r.Kind == gate.EnrollmentNotice && !slices.Contains(channels, gate.MailChannel):
+	case r.Kind.HasLink() && !slices.Contains(channels, gate.MailChannel):
 		n.Problem = "no mail server is configured, and only a mail carries the link"
 	case len(channels) == 0:
 		n.Problem = "no mail server or webhook is configured; configure smtp or deliver it by hand"

@@ -64,7 +64,7 @@ var wire = map[string]any{
 	"Approval": api.Approval{}, "Recertification": api.Recertification{}, "Release": api.Release{}, "Enrollment": api.Enrollment{},
 	"Credential": api.Credential{}, "NewRevocation": api.Revocation{}, "Remediation": api.Remediation{},
 	"NewRemediation": api.NewRemediation{}, "Notice": api.Notice{}, "NewTelling": api.Telling{}, "Preview": api.Preview{}, "Delivery": gate.Delivery{}, "Receipt": gate.Receipt{}, "Telling": gate.Telling{}, "Person": api.Person{}, "NewPerson": api.NewPerson{},
-	"PersonCertificate": api.PersonCertificate{}, "Proposal": api.Proposal{}, "Change": api.Change{}, "Myself": api.Myself{},
+	"PersonCertificate": api.PersonCertificate{}, "Proposal": api.Proposal{}, "Change": api.Change{}, "NewKey": api.NewKey{}, "PersonLink": api.PersonLink{}, "Myself": api.Myself{},
 	"Behaviors": api.Behaviors{}, "Allowance": api.Allowance{}, "NewLowering": api.NewLowering{}, "CA": api.CA{},
 	"Explanation": api.Explanation{}, "Checked": api.Checked{}, "Call": api.Call{}, "Decision": api.Decision{},
 	"Contact": gate.Contact{}, "Grant": gate.Grant{}, "Addresses": gate.Addresses{}, "Act": gate.Act{}, "Ending": gate.Ending{},

@@ -67,6 +67,8 @@ func (p *Public) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/enroll":
 		byMethod(w, r, p.enrollPage, p.redeem)
+	case r.URL.Path == authority.StaffLinkPath:
+		byMethod(w, r, func(w http.ResponseWriter, _ *http.Request) { writePage(w, http.StatusOK, "staff", nil) }, p.redeemStaff)
 	case r.URL.Path == "/enroll/acknowledgement":
 		byMethod(w, r, nil, p.acknowledge)
 	case r.URL.Path == "/":

@@ -46,7 +46,7 @@ func TestOpeningThePageChangesNothing(t *testing.T) {
 // Nothing on the pages comes from elsewhere, runs inline, or is kept or framed.
 func TestPagesAreSealed(t *testing.T) {
 	s := open(t)
-	for _, path := range []string{"/", "/enroll", "/problems", "/problems/key-required"} {
+	for _, path := range []string{"/", "/enroll", "/enroll/staff", "/problems", "/problems/key-required"} {
 		got := send(t, s.public.URL, raw{method: "GET", path: path, headers: []string{"Accept: text/html"}})
 		want := map[string]string{
 			"Content-Type":            "text/html; charset=utf-8",

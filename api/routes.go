@@ -32,6 +32,7 @@ func accountRoutes() []route {
 	return []route{
 		get("/openapi.json", openAPI),
 		get("/v1/whoami", read(whoAmI)),
+		post("/v1/whoami/renewal", write(writing{}, renewMyself)),
 
 		get("/v1/accounts", accounts.list),
 		post("/v1/accounts", write(creates, createAccount)),

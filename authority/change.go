@@ -3,6 +3,7 @@ package authority
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
@@ -40,7 +41,7 @@ func (e *DoneError) Error() string {
 // a commit that failed may still have denied something.
 func (a *Authority) change(by By, f func(tx *certstore.Tx) (gate.Event, error)) (gate.Event, error) {
 	guarded := func(tx *certstore.Tx) (gate.Event, error) {
-		if err := errors.Join(by.stands(a.dir), by.first(tx)); err != nil {
+		if err := errors.Join(by.stands(a.dir, a.now()), by.first(tx)); err != nil {
 			return gate.Event{}, err
 		}
 		event, err := f(tx)
@@ -64,12 +65,12 @@ func (a *Authority) change(by By, f func(tx *certstore.Tx) (gate.Event, error)) 
 
 // stands refuses a staff member who has lost a role since the request began. Who may act is asked before the body is read, and the
 // sender decides how long that takes: whoever is disabled meanwhile must not finish what was begun.
-func (by By) stands(dir *certstore.Directory) error {
+func (by By) stands(dir *certstore.Directory, now time.Time) error {
 	if by.Staff == "" {
 		return nil
 	}
 	person, err := dir.Staff(string(by.Staff))
-	if err != nil || !person.Active() {
+	if err != nil || !person.Active(now) {
 		return gate.Errorf(gate.Unauthorized, "%s may not act any more", by.Name)
 	}
 	for _, role := range by.Roles {

@@ -3,6 +3,7 @@ package authority
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
@@ -15,6 +16,9 @@ var staffChanges = map[gate.Verb]struct{ noun, verb string }{
 	gate.StaffConfirmed:          {"change", "confirmed"},
 	gate.StaffDisabled:           {"", "disabled"},
 	gate.StaffCertificateRevoked: {"certificate", "revoked"},
+	gate.StaffRenewed:            {"certificate", "renewed"},
+	gate.StaffLinkRedeemed:       {"certificate", "taken"},
+	gate.StaffRecovered:          {"", "made an admin for a day on the server itself, by whoever has its files,"},
 }
 
 // tellStaff tells every admin, and the person, that somebody's access was changed, in the commit of the change. One admin can stop any
@@ -27,9 +31,9 @@ func (a *Authority) tellStaff(tx *certstore.Tx, by By, event gate.Event, person 
 	if event.Verb == gate.StaffProposed {
 		proposal = person.Proposal
 	}
-	to := gate.StaffRecipients(a.dir.People(), gate.ManageStaff) // as it was before the change
+	to := gate.StaffRecipients(a.dir.People(), gate.ManageStaff, a.now()) // as it was before the change
 	if before, err := a.dir.Staff(string(person.ID)); err == nil {
-		if before.Active() || event.Verb != gate.StaffProposed {
+		if before.Active(a.now()) || event.Verb != gate.StaffProposed {
 			to = append(to, person.Contact())
 		}
 		if event.Verb == gate.StaffConfirmed {
@@ -38,12 +42,22 @@ func (a *Authority) tellStaff(tx *certstore.Tx, by By, event gate.Event, person 
 	}
 	if proposal != nil {
 		data.Roles = inWords(proposal.Roles)
-		if proposal.Certificate != nil {
+		switch {
+		case proposal.Certificate != nil:
 			data.Noun = "certificate"
+		case proposal.Link:
+			data.Noun = "one-time link"
+		case proposal.Email != "":
+			data.Noun = "address"
 		}
 	}
 	_, err := a.notifyStaff(tx, gate.StaffChangeNotice, to, data)
 	return err
+}
+
+// staffReminder says what of a person's ends.
+func staffReminder(s *gate.Staff, c *gate.Countdown, now time.Time) notify.Data {
+	return notify.Data{Noun: "certificate", Name: s.Name, Roles: inWords(s.Roles), Due: c.Ends, Days: c.Left(now)}
 }
 
 // inWords lists roles for people.

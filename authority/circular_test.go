@@ -14,13 +14,6 @@ import (
 // circulars are the notices about changes to staff, the oldest first.
 func (o *office) circulars() []*gate.Notice { return o.reminded(gate.StaffChangeNotice) }
 
-func reached(n *gate.Notice) (list []string) {
-	for _, c := range n.To {
-		list = append(list, c.Email)
-	}
-	return list
-}
-
 func TestAdminsAndThePersonAreToldOfEachChangeToStaff(t *testing.T) {
 	o := newOffice(t)
 	cho, eve, fay := "cho@example.com", "eve@example.com", "fay@example.com"
@@ -39,7 +32,7 @@ func TestAdminsAndThePersonAreToldOfEachChangeToStaff(t *testing.T) {
 	var got [][]string
 	for _, n := range o.circulars() {
 		first, _, _ := strings.Cut(n.Body, "\n")
-		got = append(got, append([]string{n.Subject, strings.TrimSpace(first)}, reached(n)...))
+		got = append(got, append([]string{n.Subject, strings.TrimSpace(first)}, addresses(n)...))
 		if n.Account != "" || !strings.Contains(n.Body, "certgate staff disable") {
 			t.Errorf("%+v", n)
 		}

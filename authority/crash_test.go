@@ -64,7 +64,7 @@ func changeUntilKilled(t testing.TB) {
 	actor := func(name string) authority.By {
 		person, err := a.Directory().Staff(name)
 		must(t, err)
-		return authority.By{Actor: person.Actor()}
+		return authority.By{Actor: person.Actor(a.Now())}
 	}
 	c := &changer{t: t, Authority: a, ben: actor("ben"), eve: actor("eve"), organization: a.Directory().Organizations("")[0].ID}
 	for n := range rounds {
@@ -264,7 +264,7 @@ func crashPlace(t *testing.T) *place {
 	must(t, err)
 	ben, err := a.Directory().Staff("ben")
 	must(t, err)
-	_, err = a.CreateAccount(authority.By{Actor: ben.Actor()}, applicant("acme"))
+	_, err = a.CreateAccount(authority.By{Actor: ben.Actor(a.Now())}, applicant("acme"))
 	must(t, err)
 	must(t, a.Close())
 	return p

@@ -90,7 +90,7 @@ func (a *Authority) parcel(e errand) (n *gate.Notice, link string, err error) {
 			n = nil
 			return nil
 		}
-		if n.Kind != gate.EnrollmentNotice || e.channel != gate.MailChannel || n.SealedLink == nil {
+		if !n.Kind.HasLink() || e.channel != gate.MailChannel || n.SealedLink == nil {
 			return nil
 		}
 		live, err := a.linkIsLive(tx, n.ID, a.now())

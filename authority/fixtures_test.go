@@ -140,7 +140,7 @@ func (o *office) by(name string) authority.By {
 	o.t.Helper()
 	person, err := o.Directory().Staff(name)
 	must(o.t, err)
-	return authority.By{Actor: person.Actor()}
+	return authority.By{Actor: person.Actor(o.clock.now())}
 }
 
 // tick runs the jobs that are due.

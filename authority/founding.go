@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,13 +108,6 @@ func (f *founding) keep(name string, ca *issuer.CA) error {
 	return nil
 }
 
-// staffLeaf is what signing a staff certificate needs besides the names.
-type staffLeaf struct {
-	serial *big.Int
-	now    time.Time
-	random io.Reader
-}
-
 func (f *founding) drawAdmin(admin Admin) error {
 	s := &gate.Staff{ID: gate.StaffID(f.setup.NewID(gate.StaffPrefix)), Name: admin.Name, Email: admin.Email, Roles: admin.Roles,
 		CreatedAt: f.now, Bootstrap: true}
@@ -132,7 +124,7 @@ func (f *founding) drawAdmin(admin Admin) error {
 		return err
 	}
 	ca := f.issuing(gate.Operators)
-	crt, err := signStaff(ca, s, applicant, staffLeaf{serial: serial, now: f.now, random: f.setup.Random})
+	crt, err := signStaff(ca, s, applicant, staffLeaf{serial: serial, now: f.now, random: f.setup.Random, others: f.people})
 	if err != nil {
 		return err
 	}

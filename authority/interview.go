@@ -22,7 +22,7 @@ func (a *Authority) ScheduleInterview(by By, id gate.CertificationID, p gate.Pla
 	if err != nil {
 		return nil, gate.InField("interviewer", err)
 	}
-	if person.Actor().May(gate.HoldInterview) != nil {
+	if person.Actor(a.now()).May(gate.HoldInterview) != nil {
 		return nil, gate.FieldErrorf("interviewer", "%s may not hold interviews", person.Name)
 	}
 	p.At, p.Interviewer = p.At.UTC().Truncate(time.Second), person.ID

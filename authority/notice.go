@@ -194,8 +194,17 @@ func (a *Authority) linkIsLive(tx *certstore.Tx, notice gate.NoticeID, now time.
 		if err != nil {
 			return false, err
 		}
-		state := e.State(used, now)
-		return state == gate.EnrollmentOpen || state == gate.EnrollmentRedeemed, nil
+		return isLive(e.State(used, now)), nil
+	}
+	for _, s := range a.dir.People() {
+		if s.Link != nil && s.Link.Notice == notice {
+			return isLive(s.LinkState(now)), nil
+		}
 	}
 	return false, nil
+}
+
+// isLive reports whether a link in the state can be redeemed.
+func isLive(s gate.EnrollmentState) bool {
+	return s == gate.EnrollmentOpen || s == gate.EnrollmentRedeemed
 }

@@ -89,7 +89,7 @@ func suspendOften(t *testing.T, p *place, n int) []*gate.Notice {
 	ben, err := a.Directory().Staff("ben")
 	must(t, err)
 	for range n {
-		_, err := a.Impose(authority.By{Actor: ben.Actor()}, authority.Imposition{
+		_, err := a.Impose(authority.By{Actor: ben.Actor(a.Now())}, authority.Imposition{
 			Subject: gate.Subject{Kind: gate.AccountSubject, ID: string(a.Directory().Accounts()[0].ID)}, Measure: gate.Suspend, Why: "a leak"})
 		must(t, err)
 	}

@@ -60,14 +60,14 @@ func (a *Authority) Redeem(token string, csr []byte) (*Credential, error) {
 // refusedLinks counts the refusals of each link that were written down. Who holds a link could otherwise fill the log with them.
 type refusedLinks struct {
 	mu   sync.Mutex
-	seen map[gate.EnrollmentID]int // guarded by mu; of links that exist
+	seen map[string]int // guarded by mu; of links that exist
 }
 
-func (r *refusedLinks) admit(id gate.EnrollmentID) bool {
+func (r *refusedLinks) admit(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.seen == nil {
-		r.seen = make(map[gate.EnrollmentID]int)
+		r.seen = make(map[string]int)
 	}
 	r.seen[id]++
 	return r.seen[id] <= gate.EnrollmentRedemptions
@@ -76,7 +76,7 @@ func (r *refusedLinks) admit(id gate.EnrollmentID) bool {
 // redemptionRefused writes an event: a link that is tried after it was used, or with another public key, may be in wrong hands. That
 // it cannot be written changes nothing for the customer, who was refused.
 func (a *Authority) redemptionRefused(e *gate.Enrollment, why error) {
-	if kind := gate.KindOf(why); kind != gate.Conflict && kind != gate.Invalid || !a.refused.admit(e.ID) {
+	if kind := gate.KindOf(why); kind != gate.Conflict && kind != gate.Invalid || !a.refused.admit(string(e.ID)) {
 		return
 	}
 	_, err := a.change(customer, func(*certstore.Tx) (gate.Event, error) {

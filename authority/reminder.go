@@ -28,7 +28,7 @@ func (a *Authority) remind(now time.Time) error {
 			}
 		}
 	}
-	return errors.Join(append(errs, a.remindOfFindings(now))...)
+	return errors.Join(append(errs, a.remindOfFindings(now), a.remindStaff(now))...)
 }
 
 // countdowns are those that run for the device.
@@ -50,6 +50,18 @@ func (a *Authority) expiring(now time.Time) map[Expiring]int {
 			counts[Expiring{kind, days}] = 0
 		}
 	}
+	count := func(c *gate.Countdown) {
+		for _, days := range gate.ReminderDays() {
+			if c.Left(now) <= days {
+				counts[Expiring{c.Kind, days}]++
+			}
+		}
+	}
+	for _, s := range a.dir.People() {
+		if c, runs := s.Countdown(now); runs {
+			count(&c)
+		}
+	}
 	seen := make(map[string]bool)
 	for _, device := range a.dir.Devices("") {
 		list, err := a.countdowns(device, now)
@@ -61,11 +73,7 @@ func (a *Authority) expiring(now time.Time) map[Expiring]int {
 				continue
 			}
 			seen[c.Subject] = true
-			for _, days := range gate.ReminderDays() {
-				if c.Left(now) <= days {
-					counts[Expiring{c.Kind, days}]++
-				}
-			}
+			count(&c)
 		}
 	}
 	return counts

@@ -1,11 +1,6 @@
 package authority
 
 import (
-	"crypto/x509"
-	"errors"
-	"fmt"
-	"net/url"
-	"slices"
 	"time"
 
 	"github.com/onerecord/certgate/certstore"
@@ -31,24 +26,44 @@ func (a *Authority) Operator(leaf *gate.Leaf) (gate.Actor, error) {
 		return gate.Actor{}, gate.Errorf(gate.Unauthorized, "the certificate is valid from %s to %s", leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
 	}
 	person, crt := a.dir.StaffByCertificate(leaf.Fingerprint)
-	if person == nil || crt.Revoked != nil || !person.Active() {
+	if person == nil || crt.Revoked != nil || !person.Active(now) {
 		return gate.Actor{}, gate.Errorf(gate.Unauthorized, "nobody who may act is known by this certificate; a new one takes effect when a second admin has confirmed it")
 	}
-	return person.Actor(), nil
+	return person.Actor(now), nil
 }
 
-// ProposeStaff makes a person, with roles and a certificate for the key in the signing request. A second admin must confirm.
+// Proposed is what an admin proposes for a person: the certificate comes from a signing request of theirs, or they take it with a one-time
+// link that is mailed to them. What is left out stays.
+type Proposed struct {
+	Roles []gate.Role
+	Email string // another address
+	CSR   []byte
+	Link  bool
+}
+
+// ProposeStaff makes a person, with roles and a certificate. A second admin must confirm.
 func (a *Authority) ProposeStaff(by By, in gate.Staff, csr []byte) (*gate.Staff, error) {
-	if err := errors.Join(by.May(gate.ManageStaff), in.Check()); err != nil {
+	return a.ProposePerson(by, in.Name, Proposed{Roles: in.Roles, Email: in.Email, CSR: csr})
+}
+
+// ProposePerson makes a person of the name. A second admin must confirm.
+func (a *Authority) ProposePerson(by By, name string, in Proposed) (*gate.Staff, error) {
+	if err := by.May(gate.ManageStaff); err != nil {
 		return nil, err
 	}
-	s := gate.Staff{ID: gate.StaffID(a.newID(gate.StaffPrefix)), Name: in.Name, Email: in.Email, CreatedAt: a.moment()}
-	crt, err := a.staffCertificate(&s, csr)
+	s := gate.Staff{ID: gate.StaffID(a.newID(gate.StaffPrefix)), Name: name, Email: in.Email, Roles: in.Roles, CreatedAt: a.moment()}
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	s.Roles, in.Email = nil, ""
+	if len(in.CSR) == 0 && !in.Link {
+		return nil, gate.FieldErrorf("csr", "is missing, and no link is asked for: the person needs one of them to get a certificate")
+	}
+	p, err := a.proposal(by, &s, in)
 	if err != nil {
 		return nil, err
 	}
-	s, err = s.Propose(gate.Proposal{Roles: in.Roles, Certificate: crt, By: by.Staff, At: a.moment()})
-	if err != nil {
+	if s, err = s.Propose(p); err != nil {
 		return nil, err
 	}
 	_, err = a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
@@ -66,38 +81,67 @@ func (a *Authority) ProposeStaff(by By, in gate.Staff, csr []byte) (*gate.Staff,
 
 // ProposeChange asks for other roles or, with a signing request, another certificate. A second admin must confirm.
 func (a *Authority) ProposeChange(by By, id gate.StaffID, roles []gate.Role, csr []byte) (*gate.Staff, error) {
-	return a.changeStaff(by, gate.Event{Verb: gate.StaffProposed, Object: string(id)}, func(s gate.Staff) (gate.Staff, error) {
-		p := gate.Proposal{Roles: roles, By: by.Staff, At: a.moment()}
-		if len(roles) == 0 {
-			p.Roles = s.Roles
-		}
-		if len(csr) > 0 {
-			crt, err := a.staffCertificate(&s, csr)
-			if err != nil {
-				return s, err
-			}
-			p.Certificate = crt
+	return a.ProposeForPerson(by, id, Proposed{Roles: roles, CSR: csr})
+}
+
+// ProposeForPerson asks for a change to a person. A second admin must confirm.
+func (a *Authority) ProposeForPerson(by By, id gate.StaffID, in Proposed) (*gate.Staff, error) {
+	return a.changeStaff(by, gate.Event{Verb: gate.StaffProposed, Object: string(id)}, func(_ *certstore.Tx, s gate.Staff) (gate.Staff, error) {
+		p, err := a.proposal(by, &s, in)
+		if err != nil {
+			return s, err
 		}
 		return s.Propose(p)
 	})
 }
 
-// ConfirmStaff puts a proposal into effect.
+// proposal is what waits for the second admin.
+func (a *Authority) proposal(by By, s *gate.Staff, in Proposed) (gate.Proposal, error) {
+	p := gate.Proposal{Roles: in.Roles, Email: in.Email, Link: in.Link, By: by.Staff, At: a.moment()}
+	if len(in.Roles) == 0 {
+		p.Roles = s.Roles
+		if s.Proposal != nil && len(s.Roles) == 0 {
+			p.Roles = s.Proposal.Roles // of a person who is only proposed
+		}
+	}
+	if len(in.CSR) == 0 {
+		return p, nil
+	}
+	applicant, err := issuer.ParseCSR(in.CSR)
+	if err != nil {
+		return p, gate.FieldErrorf("csr", "%s", err)
+	}
+	if err := a.keyIsFresh(applicant.SPKI); err != nil {
+		return p, err
+	}
+	p.Certificate, err = a.staffCertificate(s, applicant)
+	return p, err
+}
+
+// ConfirmStaff puts a proposal into effect. A link that belongs to it is mailed to the person.
 func (a *Authority) ConfirmStaff(by By, id gate.StaffID) (*gate.Staff, error) {
-	return a.changeStaff(by, gate.Event{Verb: gate.StaffConfirmed, Object: string(id)}, func(s gate.Staff) (gate.Staff, error) {
+	token, err := a.drawToken()
+	if err != nil {
+		return nil, err
+	}
+	return a.changeStaff(by, gate.Event{Verb: gate.StaffConfirmed, Object: string(id)}, func(tx *certstore.Tx, s gate.Staff) (gate.Staff, error) {
 		if s.Proposal != nil {
 			if err := a.stillAdmin(s.Proposal.By); err != nil {
 				return s, err
 			}
 		}
-		return s.Confirm(by.Staff, by.names())
+		confirmed, err := s.Confirm(by.Staff, by.names())
+		if err != nil || !s.Proposal.Link {
+			return confirmed, err
+		}
+		return a.mailLink(tx, by, confirmed, token)
 	})
 }
 
 // stillAdmin refuses to confirm what somebody proposed who is no admin any more: two admins stand behind a change when it is made.
 func (a *Authority) stillAdmin(proposer gate.StaffID) error {
 	person, err := a.dir.Staff(string(proposer))
-	if err != nil || person.Actor().May(gate.ManageStaff) != nil {
+	if err != nil || person.Actor(a.now()).May(gate.ManageStaff) != nil {
 		return gate.Errorf(gate.Conflict, "whoever proposed this is no admin any more; an admin must propose it again")
 	}
 	return nil
@@ -105,7 +149,7 @@ func (a *Authority) stillAdmin(proposer gate.StaffID) error {
 
 // DisableStaff takes all access away at once.
 func (a *Authority) DisableStaff(by By, id gate.StaffID, why string) (*gate.Staff, error) {
-	return a.changeStaff(by, gate.Event{Verb: gate.StaffDisabled, Object: string(id), Why: why}, func(s gate.Staff) (gate.Staff, error) {
+	return a.changeStaff(by, gate.Event{Verb: gate.StaffDisabled, Object: string(id), Why: why}, func(_ *certstore.Tx, s gate.Staff) (gate.Staff, error) {
 		if a.isLastAdmin(id) {
 			return s, gate.Errorf(gate.Conflict, "%s is the last active admin; nobody could act afterwards", s.Name)
 		}
@@ -115,25 +159,31 @@ func (a *Authority) DisableStaff(by By, id gate.StaffID, why string) (*gate.Staf
 
 // RevokeStaffCertificate ends one certificate of a person at once; one admin is enough.
 func (a *Authority) RevokeStaffCertificate(by By, id gate.StaffID, fp gate.Fingerprint, why string) (*gate.Staff, error) {
-	return a.changeStaff(by, gate.Event{Verb: gate.StaffCertificateRevoked, Object: string(id), Why: why}, func(s gate.Staff) (gate.Staff, error) {
+	return a.changeStaff(by, gate.Event{Verb: gate.StaffCertificateRevoked, Object: string(id), Why: why}, func(_ *certstore.Tx, s gate.Staff) (gate.Staff, error) {
 		revoked, err := s.RevokeCertificate(fp, gate.Revocation{At: a.moment(), By: by.Staff, Why: why})
-		if err == nil && a.isLastAdmin(id) && !slices.ContainsFunc(revoked.Certificates, func(c gate.StaffCertificate) bool { return c.Revoked == nil }) {
+		if err == nil && s.Live(a.now()) && !revoked.Live(a.now()) && a.isLastAdmin(id) {
 			return s, gate.Errorf(gate.Conflict, "%s is the last active admin and this is the last certificate; nobody could act afterwards", s.Name)
 		}
 		return revoked, err
 	})
 }
 
+// isLastAdmin reports whether the person is an admin, and nobody else could act as one and go on doing so: who has no certificate, or is here
+// for a day, does not count.
 func (a *Authority) isLastAdmin(id gate.StaffID) bool {
+	now := a.now()
+	if person, err := a.dir.Staff(string(id)); err != nil || person.Actor(now).May(gate.ManageStaff) != nil {
+		return false
+	}
 	for _, s := range a.dir.People() {
-		if s.ID != id && s.Active() && s.Actor().May(gate.ManageStaff) == nil {
+		if s.ID != id && s.Until == nil && s.Live(now) && s.Actor(now).May(gate.ManageStaff) == nil {
 			return false
 		}
 	}
 	return true
 }
 
-func (a *Authority) changeStaff(by By, event gate.Event, f func(gate.Staff) (gate.Staff, error)) (*gate.Staff, error) {
+func (a *Authority) changeStaff(by By, event gate.Event, f func(*certstore.Tx, gate.Staff) (gate.Staff, error)) (*gate.Staff, error) {
 	if err := by.May(gate.ManageStaff); err != nil {
 		return nil, err
 	}
@@ -143,53 +193,17 @@ func (a *Authority) changeStaff(by By, event gate.Event, f func(gate.Staff) (gat
 		if err != nil {
 			return gate.Event{}, err
 		}
-		if out, err = f(*s); err != nil {
+		if out, err = f(tx, *s); err != nil {
 			return gate.Event{}, err
 		}
 		certstore.Put(tx, &out)
+		if l := s.Link; l != nil && (out.Link == nil || out.Link.Notice != l.Notice || !out.Active(a.now())) {
+			if err := blankLink(tx, l.Notice); err != nil {
+				return gate.Event{}, err
+			}
+		}
 		event.Detail = out.Name
 		return event, a.tellStaff(tx, by, event, &out)
 	})
 	return &out, err
-}
-
-func (a *Authority) staffCertificate(s *gate.Staff, csr []byte) (*gate.StaffCertificate, error) {
-	applicant, err := issuer.ParseCSR(csr)
-	if err != nil {
-		return nil, gate.FieldErrorf("csr", "%s", err)
-	}
-	signer, ca, err := a.signer(gate.Operators)
-	if err != nil {
-		return nil, err
-	}
-	serial, err := issuer.NewSerial(a.random)
-	if err != nil {
-		return nil, err
-	}
-	return signStaff(foundedCA{record: ca, ca: signer}, s, applicant, staffLeaf{serial: serial, now: a.moment(), random: a.random})
-}
-
-// staffURI names a person in their certificate's subject alternative name.
-func staffURI(id gate.StaffID) *url.URL {
-	return &url.URL{Scheme: "urn", Opaque: "certgate:staff:" + string(id)}
-}
-
-// signStaff signs a certificate of a person under a CA of the staff.
-func signStaff(ca foundedCA, s *gate.Staff, applicant issuer.ApplicantKey, leaf staffLeaf) (*gate.StaffCertificate, error) {
-	draft, err := ca.ca.Prepare(issuer.StaffProfile, issuer.LeafRequest{
-		Key: applicant, CommonName: s.Name, URI: staffURI(s.ID), Serial: leaf.serial,
-		NotAfter: earliest(leaf.now.Add(issuer.LeafLifetime), ca.record.NotAfter),
-	}, leaf.now)
-	if err != nil {
-		return nil, err
-	}
-	der, err := ca.ca.Issue(draft, leaf.random)
-	if err != nil {
-		return nil, err
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("read the new certificate: %w", err)
-	}
-	return &gate.StaffCertificate{Fingerprint: gate.FingerprintOf(der), Issuer: ca.record.Fingerprint, DER: der, NotBefore: cert.NotBefore, NotAfter: cert.NotAfter}, nil
 }

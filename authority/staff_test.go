@@ -78,7 +78,7 @@ func TestStaffTakeEffectWhenASecondAdminConfirms(t *testing.T) {
 	o := newOffice(t)
 	fay, err := o.ProposeStaff(o.cho, gate.Staff{Name: "fay", Email: "fay@example.com", Roles: []gate.Role{gate.Operator}}, newCSR(t))
 	must(t, err)
-	if fay.Active() {
+	if fay.Active(o.clock.now()) {
 		t.Error("a proposed member may act")
 	}
 	_, err = o.ConfirmStaff(o.cho, fay.ID)

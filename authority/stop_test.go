@@ -61,7 +61,7 @@ func TestARevokedStaffCertificateOpensNothingAndThePersonStays(t *testing.T) {
 		t.Errorf("a revoked certificate still opens the staff site: %v", err)
 	}
 	after, err := w.Directory().Staff("ben")
-	if err != nil || !after.Active() {
+	if err != nil || !after.Active(w.Now()) {
 		t.Errorf("the person went with the certificate: %v", err)
 	}
 }

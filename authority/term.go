@@ -203,7 +203,7 @@ func (a *Authority) ConfirmExtension(by By, id gate.ContractID) (*gate.Contract,
 // stillMay refuses to confirm what somebody proposed who may not do it any more: two people stand behind a change when it is made.
 func (a *Authority) stillMay(proposer gate.StaffID, action gate.Action) error {
 	person, err := a.dir.Staff(string(proposer))
-	if err != nil || person.Actor().May(action) != nil {
+	if err != nil || person.Actor(a.now()).May(action) != nil {
 		return gate.Errorf(gate.Conflict, "whoever proposed this may not do it any more; somebody who may must propose it again")
 	}
 	return nil

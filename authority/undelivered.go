@@ -49,7 +49,7 @@ func (a *Authority) reportFailures(now time.Time) error {
 		if len(failed) == 0 {
 			return nil
 		}
-		to := gate.StaffRecipients(a.dir.People(), gate.DeliverNotice)
+		to := gate.StaffRecipients(a.dir.People(), gate.DeliverNotice, a.now())
 		told, err = a.notifyStaff(tx, gate.UndeliveredNotice, to, a.undelivered(failed))
 		return err
 	})

@@ -229,7 +229,7 @@ func (w *world) mustLoad(caddyfile string) {
 		for i, by := range []*authority.By{&w.ben, &w.cho, &w.eve} {
 			person, err := w.authority().Directory().Staff(w.badges[i].Name)
 			must(w.t, err)
-			by.Actor = person.Actor()
+			by.Actor = person.Actor(w.authority().Now())
 		}
 	}
 }

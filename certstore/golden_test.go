@@ -29,7 +29,7 @@ func golden() map[gate.RecordKind]gate.Record {
 	profile := gate.Profile{Grant: grant, Hosting: "own", KeyStorage: "HSM", DailyVolume: 1000}
 	plan := gate.Plan{At: dawn, Minutes: 90, Link: "https://meet.example.com/7", Interviewer: "stf_ben", Findings: []int{1}}
 	terms := gate.Terms{Grant: grant, Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}}
-	badge := gate.StaffCertificate{Fingerprint: fixedPrint(1), Issuer: fixedPrint(2), DER: []byte{1, 2}, NotBefore: dawn, NotAfter: later, Revoked: revoked}
+	badge := gate.StaffCertificate{Fingerprint: fixedPrint(1), Issuer: fixedPrint(2), DER: []byte{1, 2}, NotBefore: dawn, NotAfter: later, Revoked: revoked, RenewedFrom: fixedPrint(15)}
 	contact := gate.Contact{Role: gate.TechnicalContact, Name: "Ops <&>", Email: "ops@example.com", Phone: "+1 555 0100"}
 	imported := gate.Import{ID: "imp_1", By: "stf_cho", At: dawn, Source: "the spreadsheet"}
 	list := []gate.Record{
@@ -99,8 +99,10 @@ func golden() map[gate.RecordKind]gate.Record {
 		},
 		&gate.Staff{
 			ID: "stf_1", Name: "ben", Email: "ben@example.com", Roles: []gate.Role{gate.Admin}, CreatedAt: dawn, Bootstrap: true,
-			Proposal:     &gate.Proposal{Roles: []gate.Role{gate.Auditor}, Certificate: &badge, By: "stf_cho", At: later, Replaced: true},
-			Certificates: []gate.StaffCertificate{badge}, Disabled: &act,
+			Proposal:     &gate.Proposal{Roles: []gate.Role{gate.Auditor}, Certificate: &badge, Link: true, Email: "new@example.com", By: "stf_cho", At: later, Replaced: true},
+			Certificates: []gate.StaffCertificate{badge}, Disabled: &act, Until: &later,
+			Link: &gate.StaffLink{TokenHash: fixedPrint(12), Notice: "not_1", By: "stf_cho", SentAt: dawn, ExpiresAt: later, Redemptions: 1,
+				PublicKey: fixedPrint(13), Certificate: fixedPrint(14)},
 		},
 		&gate.CA{
 			Fingerprint: fixedPrint(10), Audience: gate.Customers, DER: []byte{6}, RootDER: []byte{7}, SealedKey: []byte{8}, NotBefore: dawn, NotAfter: later,

@@ -42,6 +42,12 @@ func afterFailure(o object) []string {
 			"certgate notice replay " + id + "  (if the address is right)",
 		}
 	}
+	if o.text("kind") == string(gate.StaffLinkNotice) {
+		return []string{
+			"certgate staff propose NAME --email MAIL --link  (an admin: if the address is wrong; a second one confirms it)",
+			"certgate notice replay " + id + "  (if the address is right)",
+		}
+	}
 	return []string{"certgate notice replay " + id, "certgate notice told " + id + " --who NAME --how TEXT  (by telephone or in person)"}
 }
 

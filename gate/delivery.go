@@ -94,9 +94,9 @@ func (n *Notice) State(now time.Time) NoticeState {
 		return NoticeTold
 	case n.TakenAt != nil:
 		return NoticeSent
-	case n.Kind == EnrollmentNotice && n.SealedLink == nil && n.reached():
+	case n.Kind.HasLink() && n.SealedLink == nil && n.reached():
 		return NoticeSent // one person has the link, which is one-time; that another bounced is shown
-	case n.Kind == EnrollmentNotice && n.SealedLink == nil:
+	case n.Kind.HasLink() && n.SealedLink == nil:
 		return NoticeVoid
 	case n.failing(now):
 		return NoticeFailed
@@ -126,7 +126,7 @@ func (n *Notice) failing(now time.Time) bool {
 }
 
 func (n *Notice) delivered() bool {
-	if n.Kind == EnrollmentNotice && !n.reached() {
+	if n.Kind.HasLink() && !n.reached() {
 		return false // only a mail carries the link
 	}
 	return len(n.Deliveries) > 0 && !slices.ContainsFunc(n.Deliveries, func(d Delivery) bool { return d.DoneAt == nil })
@@ -148,7 +148,7 @@ func (n *Notice) Due(channel string, now time.Time) bool {
 	if n.Told != nil || n.TakenAt != nil {
 		return false
 	}
-	if channel == MailChannel && (len(n.To) == 0 || n.Kind == EnrollmentNotice && n.SealedLink == nil) {
+	if channel == MailChannel && (len(n.To) == 0 || n.Kind.HasLink() && n.SealedLink == nil) {
 		return false // nobody to send to, or no link left to send
 	}
 	d := n.Delivery(channel)
@@ -224,8 +224,8 @@ func (n Notice) Replay(now time.Time) (Notice, error) {
 	if s := n.State(now); s != NoticeFailed {
 		return n, Errorf(Conflict, "notice %s is %s; only one that failed is sent again", n.ID, s)
 	}
-	if n.Kind == EnrollmentNotice && n.SealedLink == nil {
-		return n, Errorf(Conflict, "the link of notice %s was delivered to somebody or has ended; release the device again", n.ID)
+	if n.Kind.HasLink() && n.SealedLink == nil {
+		return n, Errorf(Conflict, "the link of notice %s was delivered to somebody or has ended; %s", n.ID, n.again())
 	}
 	if len(n.To) == 0 {
 		return n, Errorf(Conflict, "notice %s has no recipient; deliver it by hand and say so (certgate notice told)", n.ID)
@@ -271,11 +271,19 @@ func (n Notice) Tell(t Telling) (Notice, error) {
 		return n, err
 	}
 	switch {
-	case n.Kind == EnrollmentNotice:
-		return n, Errorf(Conflict, "notice %s carries a link, which staff never see and cannot tell; correct the contact and release the device again", n.ID)
+	case n.Kind.HasLink():
+		return n, Errorf(Conflict, "notice %s carries a link, which staff never see and cannot tell; correct the address and %s", n.ID, n.again())
 	case n.State(t.At).Settled():
 		return n, Errorf(Conflict, "notice %s is %s already", n.ID, n.State(t.At))
 	}
 	n.Told = &t
 	return n, nil
+}
+
+// again says how a link is replaced.
+func (n *Notice) again() string {
+	if n.Kind.ForStaff() {
+		return "propose a new link (certgate staff propose NAME --link)"
+	}
+	return "release the device again"
 }

@@ -67,28 +67,35 @@ const (
 	KeyEndsNotice            NoticeKind = "key-ends"  // a key that was replaced
 	LinkEndsNotice           NoticeKind = "link-ends" // an enrollment link that nobody has opened
 
-	StaffChangeNotice NoticeKind = "staff-change" // to staff, as are the following: somebody's access here was changed
-	UndeliveredNotice NoticeKind = "undelivered"  // notices to customers have failed
+	StaffChangeNotice          NoticeKind = "staff-change"           // to staff, as are the following: somebody's access here was changed
+	StaffLinkNotice            NoticeKind = "staff-link"             // a link by which a person takes a certificate
+	StaffCertificateEndsNotice NoticeKind = "staff-certificate-ends" // a reminder
+	UndeliveredNotice          NoticeKind = "undelivered"            // notices to customers have failed
 )
 
 // NoticeKinds lists them all.
 func NoticeKinds() []NoticeKind {
 	return slices.Concat([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice}, ReminderKinds(), StaffNoticeKinds())
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice}, customerReminders(), StaffNoticeKinds())
 }
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
-func StaffNoticeKinds() []NoticeKind { return []NoticeKind{StaffChangeNotice, UndeliveredNotice} }
+func StaffNoticeKinds() []NoticeKind {
+	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, UndeliveredNotice}
+}
 
 // ForStaff reports whether notices of this kind go to staff. They concern no account.
 func (k NoticeKind) ForStaff() bool { return slices.Contains(StaffNoticeKinds(), k) }
 
-// StaffRecipients are the active among the people who may take the action, as those to whom a notice is sent.
-func StaffRecipients(people []*Staff, may Action) []Contact {
+// HasLink reports whether notices of this kind carry a secret link, which nobody but their recipients may see.
+func (k NoticeKind) HasLink() bool { return k == EnrollmentNotice || k == StaffLinkNotice }
+
+// StaffRecipients are those of the people who may take the action at now, as those to whom a notice is sent.
+func StaffRecipients(people []*Staff, may Action, now time.Time) []Contact {
 	var to []Contact
 	for _, s := range people {
-		if s.Actor().May(may) == nil {
+		if s.Actor(now).May(may) == nil {
 			to = append(to, s.Contact())
 		}
 	}

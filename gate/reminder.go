@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Reminder is that a customer was reminded that something ends. It commits together with its notice, and there is one for each mark that
+// Reminder is that a customer, or for an empty Account a member of staff, was reminded that something ends. It commits together with its notice, and there is one for each mark that
 // was told: that it exists is what keeps it from being told again.
 type Reminder struct {
 	ID      string     `json:"id"` // from Countdown.ReminderID
@@ -28,7 +28,9 @@ type Countdown struct {
 }
 
 // ReminderKinds are the kinds of notice that remind, a closed list.
-func ReminderKinds() []NoticeKind {
+func ReminderKinds() []NoticeKind { return append(customerReminders(), StaffCertificateEndsNotice) }
+
+func customerReminders() []NoticeKind {
 	return []NoticeKind{ContractEndsNotice, RecertificationDueNotice, CertificateEndsNotice, KeyEndsNotice, LinkEndsNotice}
 }
 

@@ -19,12 +19,18 @@ type Staff struct {
 	Proposal     *Proposal          `json:"proposal,omitempty"`
 	Certificates []StaffCertificate `json:"certificates"`
 	Disabled     *Act               `json:"disabled,omitempty"`
+	// Link is the latest one-time link to take a certificate, nil if there was none.
+	Link *StaffLink `json:"link,omitempty"`
+	// Until is when all access ends by itself: of an admin whom the machine's operator made because every other was locked out. Nil: never.
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // Proposal is a change to a staff member that waits for a second admin.
 type Proposal struct {
 	Roles       []Role            `json:"roles"`
 	Certificate *StaffCertificate `json:"certificate,omitempty"`
+	Link        bool              `json:"link,omitempty"`  // a one-time link to take a certificate is mailed once it is confirmed
+	Email       string            `json:"email,omitempty"` // another address; empty: it stays
 	By          StaffID           `json:"by"`
 	At          time.Time         `json:"at"`
 	// Replaced says that another proposal stood here before, which somebody may have read: see [Staff.Confirm].
@@ -39,6 +45,8 @@ type StaffCertificate struct {
 	NotBefore   time.Time   `json:"not_before"`
 	NotAfter    time.Time   `json:"not_after"`
 	Revoked     *Revocation `json:"revoked,omitempty"`
+	// RenewedFrom is the certificate of the same person with which this one was asked for; zero if two admins stood behind it.
+	RenewedFrom Fingerprint `json:"renewed_from,omitzero"`
 }
 
 // Role is what a person may do.
@@ -127,12 +135,42 @@ func join[S ~string](list []S, sep string) string {
 	return strings.Join(words, sep)
 }
 
-// Active reports whether the person may act at all.
-func (s *Staff) Active() bool { return s.Disabled == nil && len(s.Roles) > 0 }
+// PersonState is derived from a person and now.
+type PersonState string
 
-// Actor is the person as the one who acts; who is disabled has no role.
-func (s *Staff) Actor() Actor {
-	if !s.Active() {
+// The states of a person, a closed list.
+const (
+	PersonProposed PersonState = "proposed" // nothing is in effect yet
+	PersonInvited  PersonState = "invited"  // in effect, but the link to the first certificate has not been opened
+	PersonActive   PersonState = "active"
+	PersonEnded    PersonState = "ended" // the time for which the person was made is over
+	PersonDisabled PersonState = "disabled"
+)
+
+// State is the person's state at now.
+func (s *Staff) State(now time.Time) PersonState {
+	switch {
+	case s.Disabled != nil:
+		return PersonDisabled
+	case len(s.Roles) == 0:
+		return PersonProposed
+	case s.Until != nil && !now.Before(*s.Until):
+		return PersonEnded
+	case len(s.Certificates) == 0:
+		return PersonInvited
+	}
+	return PersonActive
+}
+
+// Active reports whether the person may act at all at now.
+func (s *Staff) Active(now time.Time) bool {
+	state := s.State(now)
+	return state == PersonActive || state == PersonInvited
+}
+
+// Actor is the person as the one who acts at now; who is disabled, or whose time is over, has no role.
+func (s *Staff) Actor(now time.Time) Actor {
+	if !s.Active(now) {
 		return Actor{Staff: s.ID, Name: s.Name}
 	}
 	return Actor{Staff: s.ID, Name: s.Name, Roles: s.Roles}
@@ -181,6 +219,9 @@ func (s Staff) Confirm(by StaffID, named bool) (Staff, error) {
 		return s, errSwapped
 	}
 	s.Roles = s.Proposal.Roles
+	if s.Proposal.Email != "" {
+		s.Email, s.Link = s.Proposal.Email, nil // a link that went to the former address ends
+	}
 	if c := s.Proposal.Certificate; c != nil {
 		s.Certificates = append(slices.Clone(s.Certificates), *c)
 	}
@@ -193,11 +234,21 @@ var errSwapped = Errorf(Stale, "this proposal took the place of an earlier one; 
 
 // Propose makes a change that a second admin must confirm; it replaces one that still waits.
 func (s Staff) Propose(p Proposal) (Staff, error) {
-	if s.Disabled != nil {
+	switch {
+	case s.Disabled != nil:
 		return s, Errorf(Conflict, "%s is disabled", s.Name)
+	case s.Until != nil:
+		return s, Errorf(Conflict, "%s is here until %s, and no longer; propose a member of staff of another name", s.Name, s.Until.UTC().Format(time.RFC3339))
+	case p.Link && p.Certificate != nil:
+		return s, FieldErrorf("link", "a certificate comes from a signing request or from a link, not from both")
 	}
 	if err := CheckRoles(p.Roles); err != nil {
 		return s, err
+	}
+	if p.Email != "" {
+		if err := CheckEmail(p.Email); err != nil {
+			return s, err
+		}
 	}
 	p.Replaced = s.Proposal != nil
 	s.Proposal = &p
@@ -213,22 +264,5 @@ func (s Staff) Disable(act Act) (Staff, error) {
 		return s, err
 	}
 	s.Disabled, s.Proposal = &act, nil
-	return s, nil
-}
-
-// RevokeCertificate ends one certificate of a person at once, as when a laptop was lost. The person keeps the others.
-func (s Staff) RevokeCertificate(fp Fingerprint, r Revocation) (Staff, error) {
-	if err := CheckReason(r.Why); err != nil {
-		return s, err
-	}
-	i := slices.IndexFunc(s.Certificates, func(c StaffCertificate) bool { return c.Fingerprint == fp })
-	switch {
-	case i < 0:
-		return s, Errorf(NotFound, "%s has no certificate %s", s.Name, fp)
-	case s.Certificates[i].Revoked != nil:
-		return s, Errorf(Conflict, "certificate %s of %s is revoked already", fp, s.Name)
-	}
-	s.Certificates = slices.Clone(s.Certificates)
-	s.Certificates[i].Revoked = &r
 	return s, nil
 }

@@ -73,7 +73,7 @@ func TestAChangeOfStaffNeedsASecondAdmin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if proposed.Actor().May(gate.ManageStaff) == nil || len(proposed.Certificates) != 0 {
+	if proposed.Actor(noon).May(gate.ManageStaff) == nil || len(proposed.Certificates) != 0 {
 		t.Error("a proposal takes effect by itself")
 	}
 	before := proposed
@@ -84,7 +84,7 @@ func TestAChangeOfStaffNeedsASecondAdmin(t *testing.T) {
 		}
 	}
 	confirmed, err := proposed.Confirm("stf_eve", false)
-	if err != nil || confirmed.Actor().May(gate.ManageStaff) != nil || len(confirmed.Certificates) != 1 || confirmed.Proposal != nil {
+	if err != nil || confirmed.Actor(noon).May(gate.ManageStaff) != nil || len(confirmed.Certificates) != 1 || confirmed.Proposal != nil {
 		t.Errorf("confirmed by a second admin: %+v, %v", confirmed, err)
 	}
 	if diff := cmp.Diff(before, proposed); diff != "" {
@@ -128,11 +128,11 @@ func TestDisablingTakesAllAccessAtOnce(t *testing.T) {
 		t.Errorf("without a reason: %v", err)
 	}
 	disabled, err := proposed.Disable(by("stf_cho", "left"))
-	if err != nil || disabled.Active() || disabled.Proposal != nil {
+	if err != nil || disabled.Active(noon) || disabled.Proposal != nil {
 		t.Fatalf("%+v, %v", disabled, err)
 	}
 	for _, action := range gate.Actions() {
-		if disabled.Actor().May(action) == nil {
+		if disabled.Actor(noon).May(action) == nil {
 			t.Errorf("a disabled person may %s", action)
 		}
 	}
@@ -153,7 +153,7 @@ func TestDisablingTakesAllAccessAtOnce(t *testing.T) {
 func TestAPersonWithoutRolesIsNotActive(t *testing.T) {
 	fresh := ben()
 	fresh.Roles = nil
-	if fresh.Active() || fresh.Actor().May(gate.Read) == nil {
+	if fresh.Active(noon) || fresh.Actor(noon).May(gate.Read) == nil {
 		t.Error("a person whose first roles wait for confirmation may act")
 	}
 }

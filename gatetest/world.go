@@ -103,7 +103,7 @@ func (w *World) by(name string) authority.By {
 	w.t.Helper()
 	person, err := w.Directory().Staff(name)
 	w.must(err)
-	return authority.By{Actor: person.Actor()}
+	return authority.By{Actor: person.Actor(w.Now())}
 }
 
 // hire makes a staff member as it is done for real: cho proposes, eve confirms.

@@ -189,6 +189,8 @@ func sample(kind gate.NoticeKind) Data {
 		data.Account, data.AccountID, data.Name = "", "", "not_01jq8z5v3n7t2m4k6h9r0s1w31, not_01jq8z5v3n7t2m4k6h9r0s1w32"
 	case gate.FindingsNotice:
 		data.Noun, data.Name, data.Verb, data.Why = "certification", string(data.Case), "raised", ""
+	case gate.StaffLinkNotice, gate.StaffCertificateEndsNotice:
+		data.Account, data.AccountID, data.Noun, data.Name, data.Verb, data.Why = "", "", "certificate", "ben", "", ""
 	default:
 		sampleReminder(kind, &data)
 	}

@@ -12,11 +12,9 @@ import (
 //go:embed templates/*.txt
 var defaults embed.FS
 
-// linked are the kinds that carry a secret link. Their text must have a place for it; the text of the others must have none, because
+// isLinked says whether a kind carries a secret link. Its text must have a place for it; the text of the others must have none, because
 // nobody would fill it.
-var linked = []gate.NoticeKind{gate.EnrollmentNotice}
-
-func isLinked(kind gate.NoticeKind) bool { return slices.Contains(linked, kind) }
+func isLinked(kind gate.NoticeKind) bool { return kind.HasLink() }
 
 // checkKind refuses what is not in gate's list.
 func checkKind(kind gate.NoticeKind) error {

@@ -78,7 +78,7 @@ func (s *stage) found() error {
 func (s *stage) enroll(a *authority.Authority) error {
 	by := map[string]authority.By{}
 	for _, p := range a.Directory().People() {
-		by[p.Name] = authority.By{Actor: p.Actor()}
+		by[p.Name] = authority.By{Actor: p.Actor(a.Now())}
 	}
 	account, err := a.CreateAccount(by["ben"], gate.Account{Slug: "acme", Name: "Acme", Zone: "UTC", Contacts: []gate.Contact{{Role: gate.TechnicalContact, Name: "Ann", Email: "ann@example.com"}}})
 	if err != nil {
