@@ -14,7 +14,7 @@ func init() {
 		Usage: "<command>",
 		Short: "Operates certgate: accounts, certifications, credentials, and a demo",
 		CobraFunc: func(cmd *cobra.Command) {
-			cli.AddTo(cmd, cli.Hooks{Authority: Running, Exit: exit(cmd)})
+			cli.AddTo(cmd, cli.Hooks{Authority: Running, Exit: exit(cmd), Program: "caddy certgate"})
 		},
 	})
 }

@@ -163,7 +163,7 @@ func (t *tool) auditExport() *cobra.Command {
 		if err := streamFile(out, func(w io.Writer) error { return client.Export(cmd.Context(), w) }); err != nil {
 			return err
 		}
-		printNext(cmd.ErrOrStderr(), "certgate audit verify --export "+out+" --key \"$(certgate audit key)\" --checkpoint FILE  (key and checkpoint as you keep them elsewhere)")
+		t.suggest(cmd, "certgate audit verify --export "+out+" --key \"$(certgate audit key)\" --checkpoint FILE  (key and checkpoint as you keep them elsewhere)")
 		return nil
 	})
 }
@@ -212,7 +212,7 @@ func (t *tool) auditKey() *cobra.Command {
 func (t *tool) auditProve() *cobra.Command {
 	c := &cobra.Command{
 		Use: "prove SEQ", Short: "Shows an event and proves that it is in the log", Args: arguments("SEQ"),
-		Long: "Checks the proof and prints it with --json, for others to check: hash the leaf, follow the hashes (RFC 6962), compare with the checkpoint.",
+		Long: "Shows an event and checks the proof that it is in the log. --json prints the proof, for others to check: hash the leaf, follow the hashes (RFC 6962), compare with the checkpoint.",
 	}
 	return t.leaf(c, func(cmd *cobra.Command, args []string) error {
 		seq, err := strconv.ParseInt(args[0], 10, 64)

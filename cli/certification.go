@@ -60,6 +60,8 @@ func afterStep(o object) []string {
 		return []string{"certgate certification approve " + id + "  (an approver who did not interview)"}
 	case gate.InForce.String(), gate.Lapsed.String():
 		return afterDemand(o)
+	case gate.Rejected.String(), gate.Withdrawn.String(), gate.CertificationRevoked.String():
+		return []string{"certgate certification request ACCOUNT --device DEVICE --behavior NAME --purpose TREAT --hosting TEXT --key-storage TEXT  (a new case, once it is time)"}
 	case gate.Approved.String():
 		return []string{"certgate certification release " + id + " --device DEVICE  (an issuer who did not approve)"}
 	}

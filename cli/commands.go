@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,12 +23,15 @@ type Hooks struct {
 	Exit func(code int, err error) error
 	// Now is the clock of commands that work without a server, or count back from now. Nil: the system's.
 	Now func() time.Time
+	// Program is what people type before the name of one of the commands; empty: certgate.
+	Program string
 }
 
 // tool is what the commands of one invocation share.
 type tool struct {
 	hooks Hooks
 	flags flags
+	names map[string]bool // of the commands
 }
 
 // AddTo adds all commands to a root of the caller's.
@@ -35,15 +39,27 @@ func AddTo(root *cobra.Command, h Hooks) {
 	if h.Now == nil {
 		h.Now = authority.Clock
 	}
-	t := &tool{hooks: h}
-	root.AddCommand(
+	t := &tool{hooks: h, names: make(map[string]bool)}
+	list := slices.Concat(t.commands(), t.topics())
+	for _, c := range list {
+		t.names[c.Name()] = true
+	}
+	for _, c := range list {
+		t.polish(c)
+	}
+	root.AddCommand(list...)
+}
+
+// commands are those directly below the root.
+func (t *tool) commands() []*cobra.Command {
+	return []*cobra.Command{
 		t.initCommand(), t.demoCommand(),
 		t.onboardCommand(), t.importCommand(),
 		t.accountCommand(), t.organizationCommand(), t.deviceCommand(), t.contractCommand(), t.certificationCommand(),
 		t.credentialCommand(), t.enrollCommand(), t.remediationCommand(), t.explainCommand(), t.watchCommand(),
 		t.staffCommand(), t.whoamiCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(),
 		t.forecastCommand(), t.checkCommand(), t.auditCommand(), t.noticeCommand(),
-	)
+	}
 }
 
 // runner is the work of a command.
@@ -64,6 +80,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 func (t *tool) leaf(c *cobra.Command, run runner) *cobra.Command {
 	c.SilenceUsage, c.SilenceErrors, c.DisableFlagsInUseLine = true, true, true
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return t.fail(cmd, &usageError{err}) })
+	t.completable(c, namesOf(c.Use))
 	check := c.Args
 	if check == nil {
 		check = noArguments

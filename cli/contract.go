@@ -20,7 +20,10 @@ func (t *tool) contractCommand() *cobra.Command {
 			use: "end CONTRACT", short: "Ends a contract before its last day, now", reason: true, compares: true,
 			do: func(args []string, why string) (change, error) {
 				return change{path: pathTo("/v1/contracts/%s/ending", args[0]), body: api.Why{Why: why},
-					done: func(o object) string { return "contract " + o.text("id") + " is " + o.text("state") }}, nil
+					done: func(o object) string { return "contract " + o.text("id") + " is " + o.text("state") },
+					next: func(object) []string {
+						return []string{"certgate check --all  (which devices are refused now, and why)"}
+					}}, nil
 			}}),
 	))
 }

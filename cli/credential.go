@@ -43,10 +43,11 @@ func (t *tool) credentialRevoke() *cobra.Command {
 			return change{path: pathTo("/v1/credentials/%s/revocation", args[0]), body: api.Revocation{Reason: r, Why: why},
 				done: func(o object) string { return o.text("kind") + " " + o.text("id") + " is " + o.text("state") },
 				next: func(o object) []string {
-					if r != gate.KeyCompromise {
-						return nil
+					line := "certgate credential list --device " + o.text("device")
+					if r == gate.KeyCompromise {
+						return []string{line + "  (the other half of the credential may be known too)"}
 					}
-					return []string{"certgate credential list --device " + o.text("device") + "  (the other half of the credential may be known too)"}
+					return []string{line + "  (what the device has left; without a live pair it needs a release)"}
 				}}, nil
 		},
 	})

@@ -22,7 +22,8 @@ func (t *tool) deviceCommand() *cobra.Command {
 			long: "Sends a one-time link to the technical contact of a pre-production device's account. A production device is released by the\n" +
 				"certification that covers it: certgate certification release.",
 			do: func(args []string, _ string) (change, error) {
-				return change{path: pathTo("/v1/devices/%s/release", args[0]), done: released}, nil
+				return change{path: pathTo("/v1/devices/%s/release", args[0]), done: released,
+					next: func(object) []string { return []string{"certgate credential enrollments --device " + args[0]} }}, nil
 			}}),
 		t.verb(verb{
 			use: "key DEVICE", short: "Issues a key to a sandbox device and prints it, once",

@@ -32,7 +32,7 @@ func (t *tool) accountDossier() *cobra.Command {
 			return err
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), "wrote "+out+"; unpack it and open index.html")
-		printNext(cmd.ErrOrStderr(), "certgate audit verify --dossier "+out+" --key FILE  (the key as you keep it elsewhere)")
+		t.suggest(cmd, "certgate audit verify --dossier "+out+" --key FILE  (the key as you keep it elsewhere)")
 		return nil
 	})
 }

@@ -74,7 +74,7 @@ The link is a secret, so it is read from a file or from standard input.`,
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "private key  %s\ncertificate  %s\nkey          %s\n", e.keyOut, e.certOut, e.secretOut)
-		printNext(cmd.ErrOrStderr(), fmt.Sprintf(`curl --cert %s --key %s -H "Authorization: Bearer $(cat %s)" https://API/...`, e.certOut, e.keyOut, e.secretOut))
+		t.suggest(cmd, fmt.Sprintf(`curl --cert %s --key %s -H "Authorization: Bearer $(cat %s)" https://API/...`, e.certOut, e.keyOut, e.secretOut))
 		return nil
 	}), "key-out", "cert-out", "secret-out")
 }

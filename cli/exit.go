@@ -81,7 +81,7 @@ func refusedInHandshake(err error) bool {
 // fail prints what went wrong and makes the error to leave with.
 func (t *tool) fail(cmd *cobra.Command, err error) error {
 	code, out := exitCode(err), cmd.ErrOrStderr()
-	fmt.Fprintf(out, "certgate: %s\n", visible(message(err)))
+	fmt.Fprintf(out, "certgate: %s\n", visible(t.typed(message(err))))
 	switch {
 	case code == exitUsage:
 		fmt.Fprintf(out, "see: %s --help\n", cmd.CommandPath())

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
@@ -29,7 +29,10 @@ func (t *tool) explainCommand() *cobra.Command {
 		Use: "explain [ACCOUNT | DEVICE | DECISION | DEVICE METHOD PATH]", Short: "Says why calls were refused, or what would be decided about one",
 		Long: "With an account or device: what was decided lately, in groups. With neither: of everybody, strangers too. With a decision (the\n" +
 			"X-Request-Id that the customer quotes): that one. With a method and path: what each check would say of such a call of the device\n" +
-			"with its newest credential; nothing is called and nothing is counted.",
+			"with its newest credential; nothing is called and nothing is counted.\n\n" +
+			"--at asks what the clock would say at another time, with the records of now: what begins or ends by a date counts as of then (terms,\n" +
+			"certificates, suspensions with an end, a planned closing), while what somebody has changed since then counts as it is now. For what was\n" +
+			"really decided in the past give the decision; for who changed what, see certgate audit events.",
 		Example: "  certgate explain acme --since 1h\n  certgate explain req_06f2k8...\n  certgate explain --address 203.0.113.7\n" +
 			"  certgate explain acme/main/prod-1 GET /fhir/Patient/1 --at 2027-03-31T16:00:00Z",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -39,6 +42,7 @@ func (t *tool) explainCommand() *cobra.Command {
 			return nil
 		},
 	}
+	c.ValidArgsFunction = t.accountOrDevice
 	f := c.Flags()
 	in.flags(c)
 	f.Lookup("address").Usage += "; of a call: from where it comes (default: from where the device may call)"
@@ -54,7 +58,7 @@ func (t *tool) explainCommand() *cobra.Command {
 		case len(args) == 3:
 			return t.evaluate(cmd, args, in)
 		case len(args) == 1 && strings.HasPrefix(args[0], gate.DecisionPrefix):
-			return t.show(cmd, pathTo("/v1/decisions/%s", args[0]))
+			return t.explainOne(cmd, args[0])
 		}
 		return t.explainPast(cmd, args, in)
 	}))
@@ -182,7 +186,7 @@ func (t *tool) explainPast(cmd *cobra.Command, args []string, in inquiry) error 
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		if err := g.print(cmd.Context(), out, c); err != nil {
+		if err := t.printGroup(cmd, c, g); err != nil {
 			return err
 		}
 	}
@@ -215,10 +219,11 @@ func file(groups []*group, d *api.Decision) []*group {
 // devicesNamed bounds how many devices of a group are named.
 const devicesNamed = 5
 
-func (g *group) print(ctx context.Context, out io.Writer, c *api.Client) error {
+func (t *tool) printGroup(cmd *cobra.Command, c *api.Client, g *group) error {
+	out := cmd.OutOrStdout()
 	var names []string
 	for _, id := range g.devices[:min(devicesNamed, len(g.devices))] {
-		device, err := c.Device(ctx, string(id))
+		device, err := c.Device(cmd.Context(), string(id))
 		if err != nil {
 			return err
 		}
@@ -239,12 +244,50 @@ func (g *group) print(ctx context.Context, out io.Writer, c *api.Client) error {
 	}
 	fmt.Fprintf(out, "%s: %s\n  %s, by %s; first %s, last %s (%s)\n", g.last.Reason, g.last.Title, times(g.count), by,
 		g.first.UTC().Format(layout), g.last.At.UTC().Format(layout), g.last.ID)
-	reason, _ := gate.ParseReason(g.last.Reason)
+	t.printRemedy(out, g.last.Reason, names)
+	return nil
+}
+
+// printRemedy says who can fix what a reason is about, and where to look; devices are those that met it, as far as they are known.
+func (t *tool) printRemedy(out io.Writer, code string, devices []string) {
+	reason, _ := gate.ParseReason(code)
 	r := remedies[reason]
 	fmt.Fprintf(out, "  who can fix it: %s\n", r.who)
-	if command := r.commandFor(names); command != "" {
-		fmt.Fprintf(out, "  look at: %s\n", command)
+	if command := r.commandFor(devices); command != "" {
+		fmt.Fprintf(out, "  look at: %s\n", t.typed(command))
 	}
+}
+
+// explainOne shows one decision and, of a refusal, who can fix it.
+func (t *tool) explainOne(cmd *cobra.Command, id string) error {
+	c, err := t.client()
+	if err != nil {
+		return err
+	}
+	body, err := c.Get(cmd.Context(), pathTo("/v1/decisions/%s", id))
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if t.flags.json {
+		return printJSON(out, body)
+	}
+	var d api.Decision
+	if err := json.Unmarshal(body, &d); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	if err := printDetail(out, body); err != nil || d.Reason == gate.Allowed.String() {
+		return err
+	}
+	var names []string
+	if d.Device != "" {
+		device, err := c.Device(cmd.Context(), string(d.Device))
+		if err != nil {
+			return err
+		}
+		names = []string{device.Path}
+	}
+	t.printRemedy(out, d.Reason, names)
 	return nil
 }
 

@@ -50,10 +50,10 @@ offline, and move the kit off this machine.`,
 	fl.StringVar(&f.rootFile, "customers-root", "", "PEM file with the root of an existing customers' CA")
 	fl.StringVar(&f.caFile, "customers-issuing", "", "PEM file with its issuing CA")
 	fl.StringVar(&f.caKeyFile, "customers-key", "", "PEM file with the issuing CA's private key")
-	return require(t.leaf(c, func(cmd *cobra.Command, _ []string) error { return f.run(cmd) }), "kit", "recovery", "admin")
+	return require(t.leaf(c, func(cmd *cobra.Command, _ []string) error { return t.found(cmd, &f) }), "kit", "recovery", "admin")
 }
 
-func (f *founding) run(cmd *cobra.Command) error {
+func (t *tool) found(cmd *cobra.Command, f *founding) error {
 	for _, a := range f.admins {
 		name, mail, found := strings.Cut(a, "=")
 		if !found {
@@ -80,7 +80,7 @@ func (f *founding) run(cmd *cobra.Command) error {
 	fmt.Fprintf(cmd.ErrOrStderr(), "made %s, %s and %s\nThe passwords are shown this once. If the kit is lost and then the secret, everything is lost: move the kit off this machine.\n",
 		f.setup.DataDir, f.setup.SecretFile, f.setup.KitFile)
 	first := badges[0].Name
-	printNext(cmd.ErrOrStderr(),
+	t.suggest(cmd,
 		fmt.Sprintf("openssl pkcs12 -in %s -nodes -nokeys -out %s.crt && (umask 077; openssl pkcs12 -in %s -nodes -nocerts -out %s.key)", f.badge(first), first, f.badge(first), first),
 		"start Caddy, then: certgate whoami --admin-url https://ADMIN --cert "+first+".crt --key "+first+".key")
 	return nil

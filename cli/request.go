@@ -101,7 +101,7 @@ func (t *tool) list(cmd *cobra.Command, l listing) error {
 		return err
 	}
 	err = printTable(cmd.OutOrStdout(), l.columns, list)
-	printNext(cmd.ErrOrStderr(), next...)
+	t.suggest(cmd, next...)
 	return err
 }
 
@@ -132,7 +132,7 @@ func (t *tool) showNext(cmd *cobra.Command, path string, next func(o object) []s
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	o["etag"] = etag
-	printNext(cmd.ErrOrStderr(), next(o)...)
+	t.suggest(cmd, next(o)...)
 	return nil
 }
 
@@ -212,16 +212,16 @@ func (t *tool) report(cmd *cobra.Command, ch change, body json.RawMessage) error
 		fmt.Fprintln(out, ch.done(o))
 	}
 	if ch.next != nil {
-		printNext(cmd.ErrOrStderr(), ch.next(o)...)
+		t.suggest(cmd, ch.next(o)...)
 	}
 	return nil
 }
 
-// printNext suggests what to do now, where it does not disturb a pipe.
-func printNext(w io.Writer, lines ...string) {
+// suggest says what to do now, where it does not disturb a pipe.
+func (t *tool) suggest(cmd *cobra.Command, lines ...string) {
 	for _, line := range lines {
 		if line != "" {
-			fmt.Fprintf(w, "next: %s\n", line)
+			fmt.Fprintf(cmd.ErrOrStderr(), "next: %s\n", t.typed(line))
 		}
 	}
 }

@@ -90,6 +90,8 @@ func (t *tool) contractAmend() *cobra.Command {
 			}
 			return change{path: pathTo("/v1/contracts/%s/amendment", args[0]), body: in, done: func(o object) string {
 				return "contract " + o.text("id") + " grants " + o.text("grant.behaviors") + " for " + o.text("grant.purposes")
+			}, next: func(object) []string {
+				return []string{"certgate check --all  (whether every certified call is still granted)"}
 			}}, nil
 		},
 	})

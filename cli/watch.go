@@ -22,7 +22,7 @@ func (t *tool) watchCommand() *cobra.Command {
 		Long: "Shows every refusal and, of allowed calls, one a second for each key. What comes too fast is left out and counted. A reload of the\n" +
 			"server is survived; what is decided meanwhile is not shown (see certgate explain).",
 		Example: "  certgate watch acme\n  certgate watch --reason certificate-untrusted",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: t.accountOrDevice,
 	}
 	in.flags(c)
 	c.Flags().IntVar(&count, "count", 0, "end after so many (default: never)")

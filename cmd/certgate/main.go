@@ -61,7 +61,8 @@ func root(hooks cli.Hooks) *cobra.Command {
 		Long: `certgate stands in front of the OneRecord API: a customer gets through with a production key and a client certificate that belong
 together, under a contract and a certification, and nobody else does. It is Caddy with certgate's modules.
 
-To see it at work on this machine: certgate demo`,
+To see it at work on this machine: certgate demo
+To say which server to ask, and who you are: certgate help profiles`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	c.AddGroup(&cobra.Group{ID: "certgate", Title: "To operate certgate:"}, &cobra.Group{ID: "caddy", Title: "To run Caddy:"})

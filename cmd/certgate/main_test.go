@@ -98,10 +98,30 @@ func TestCaddyHasTheCommandsToo(t *testing.T) {
 			"certgate: read the private key: stat /nowhere: no such file or directory\n"},
 		{[]string{"certgate", "account", "suspend", "acme", "--why", "x", "--dry-run", "--admin-url", "https://a.example", "--cert", "/nowhere", "--key", "/nowhere"}, 1,
 			"certgate: read the private key: stat /nowhere: no such file or directory\n"},
+		// Where a text names a command, it is one that works here.
+		{[]string{"certgate", "audit", "verify", "--export", "/nowhere"}, 2,
+			"certgate: --key is missing: the log's verifier key, which caddy certgate audit key prints; keep it elsewhere than the log\nsee: caddy certgate audit verify --help\n"},
 	} {
 		if r := end(t, command(t, "caddy", row.args...)); r.code != row.code || r.stderr != row.want {
 			t.Errorf("%q: %+v", row.args, r)
 		}
+	}
+}
+
+// Caddy's own completion knows the commands below it.
+func TestShellsCompleteTheCommandsOfBoth(t *testing.T) {
+	for _, args := range [][]string{{"certgate", "__complete", "account", "susp"}, {"caddy", "__complete", "certgate", "account", "susp"}} {
+		if r := end(t, command(t, args[0], args[1:]...)); r.code != 0 || !strings.HasPrefix(r.stdout, "suspend\tRefuses all calls") {
+			t.Errorf("%q: %+v", args, r)
+		}
+	}
+	for _, args := range [][]string{{"certgate", "completion", "bash"}, {"certgate", "completion", "zsh"}, {"certgate", "completion", "fish"}, {"caddy", "completion", "bash"}} {
+		if r := end(t, command(t, args[0], args[1:]...)); r.code != 0 || !strings.Contains(r.stdout, "__complete") {
+			t.Errorf("%q: code %d, %d bytes, %s", args, r.code, len(r.stdout), r.stderr)
+		}
+	}
+	if r := try(t, "help", "scripting"); r.code != 0 || !strings.Contains(r.stdout, "Exit codes:") {
+		t.Errorf("help scripting: %+v", r)
 	}
 }
 
