@@ -40,6 +40,7 @@ type CustomerContract struct {
 	Last       gate.Date        `json:"last"`           // inclusive
 	Zone       string           `json:"zone,omitempty"` // default the account's
 	Grant      gate.Grant       `json:"grant"`
+	Plan       gate.Limits      `json:"plan,omitempty"` // how much may be used; left out: no limit
 	Agreements []gate.Agreement `json:"agreements,omitempty"`
 }
 
@@ -160,7 +161,7 @@ func (in *NewCustomer) customer() authority.Customer {
 			Environment: d.Environment, Grant: d.Grant, DefaultPurpose: d.DefaultPurpose, Addresses: d.Addresses}})
 	}
 	if c := in.Contract; c != nil {
-		out.Contract = &gate.Contract{First: c.First, Last: c.Last, Zone: c.Zone, Grant: c.Grant, Agreements: c.Agreements}
+		out.Contract = &gate.Contract{First: c.First, Last: c.Last, Zone: c.Zone, Grant: c.Grant, Plan: c.Plan, Agreements: c.Agreements}
 	}
 	if c := in.Certification; c != nil {
 		out.Case = &authority.CustomerCase{Devices: c.Devices, Profile: c.Profile}

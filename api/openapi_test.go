@@ -84,7 +84,7 @@ var wire = map[string]any{
 	"NewImport": api.NewImport{}, "Onboarded": api.Onboarded{}, "Imported": api.Imported{}, "Fault": api.Fault{}, "Import": gate.Import{}, "PastApproval": gate.PastApproval{},
 	"Event": gate.Event{}, "Behavior": gate.Behavior{}, "Lowering": gate.Lowering{}, "Host": gate.Host{},
 	"NewContacts": api.NewContacts{}, "ContactProposal": gate.ContactProposal{}, "ContactCorrection": gate.ContactCorrection{},
-	"AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},
+	"Limit": gate.Limit{}, "AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},
 	"EventProof": api.EventProof{}, "ConsistencyProof": api.ConsistencyProof{}, "NewVerification": api.NewVerification{},
 	"Verification": api.Verification{}, "AuditReport": audit.Report{},
 }

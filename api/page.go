@@ -159,6 +159,26 @@ var pages = map[string]page{
 		What: "The request asked for another protocol (Upgrade), for a tunnel (CONNECT) or for TRACE, and the call does not allow it.", Who: whoYou,
 		Do: "Send a plain request.", Retry: retryNever,
 	},
+	gate.RateExceeded.String(): {
+		Title: "Too many calls at once", Detail: "The calls came faster than your plan allows; wait as long as Retry-After says.",
+		What: "Your plan lets through so many units in so many seconds, and this call would have been more. Nothing of it was counted.", Who: whoYou,
+		Do: "Wait as long as Retry-After says, and spread calls out. RateLimit in each answer says what is left.", Retry: "Yes, after as many seconds as Retry-After says.",
+	},
+	gate.QuotaExceeded.String(): {
+		Title: "The quota is used up", Detail: "The day's or month's quota of your plan is used up.",
+		What: "Your plan lets through so many units a day or a month of the calendar, in the contract's time zone, and this call would have been more. Nothing of it was counted.", Who: "You, or OneRecord's staff, who can amend the contract.",
+		Do: "Wait for the next day or month, or ask for a larger plan. RateLimit in each answer says what is left.", Retry: "Yes, after as many seconds as Retry-After says.",
+	},
+	gate.ConcurrencyExceeded.String(): {
+		Title: "Too many calls run at the same time", Detail: "As many calls run already as your plan allows at the same time.",
+		What: "Your plan lets so many calls run at the same time, and as many had not ended yet. An upgraded connection counts until it closes.", Who: whoYou,
+		Do: "Wait until a call has ended, read answers to their end, and close what you do not need.", Retry: "Yes, as soon as one of your calls has ended.",
+	},
+	gate.PatientsExceeded.String(): {
+		Title: "Too many different patients", Detail: "The call is about more different patients than your plan allows in an hour or a day.",
+		What: "Your plan allows so many different patients an hour or a day, and this call was about a further one. Patients that you asked about before still pass.", Who: "You, or OneRecord's staff, who can amend the contract.",
+		Do: "Wait for the next hour or day, or ask for a larger plan.", Retry: "Yes, after as many seconds as Retry-After says.",
+	},
 	gate.ClockUnusable.String(): {
 		Title: "The clock cannot be trusted", Detail: "Our clock is wrong, so nothing can be decided now.",
 		What: "The clock of our server is wrong, so what is valid and what has expired cannot be told. Nothing is let through meanwhile.", Who: "OneRecord's operators. Two people must confirm the time.",

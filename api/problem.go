@@ -17,6 +17,8 @@ type Problem struct {
 	Instance string `json:"instance,omitempty"` // the decision id, also X-Request-Id; quote it when asking for help
 	Code     string `json:"code"`               // a gate.Reason or gate.Kind by name; never renamed
 	Field    string `json:"field,omitempty"`    // JSON path of the input at fault, such as "contacts[0].email"
+	// Violated are the names of the limits that were exceeded, the strictest first (draft-ietf-httpapi-ratelimit-headers-10 section 5).
+	Violated []string `json:"violated-policies,omitempty"` //nolint:tagliatelle // the draft's name
 	// Errors are all mistakes where there are several; Detail and Field are of the first.
 	Errors []Fault `json:"errors,omitempty"`
 }
@@ -61,6 +63,11 @@ var statusOfReason = map[gate.Reason]int{
 	gate.PurposeNotGranted:  http.StatusForbidden,
 	gate.AddressNotAllowed:  http.StatusForbidden,
 	gate.UpgradeNotAllowed:  http.StatusForbidden,
+
+	gate.RateExceeded:        http.StatusTooManyRequests,
+	gate.QuotaExceeded:       http.StatusTooManyRequests,
+	gate.ConcurrencyExceeded: http.StatusTooManyRequests,
+	gate.PatientsExceeded:    http.StatusTooManyRequests,
 
 	gate.ClockUnusable:    http.StatusServiceUnavailable,
 	gate.StateUnconfirmed: http.StatusServiceUnavailable,

@@ -15,7 +15,8 @@ import (
 
 // DESIGN's table, written once more by hand: a slip in one of the two shows.
 func TestEveryReasonHasItsStatus(t *testing.T) {
-	want := map[string]int{"invalid-request": 400, "key-required": 401, "invalid-token": 401, "unavailable": 503, "clock-unusable": 503, "state-unconfirmed": 503}
+	want := map[string]int{"invalid-request": 400, "key-required": 401, "invalid-token": 401, "unavailable": 503, "clock-unusable": 503, "state-unconfirmed": 503,
+		"rate-exceeded": 429, "quota-exceeded": 429, "concurrency-exceeded": 429, "patients-exceeded": 429}
 	for _, r := range gate.Reasons() {
 		status, special := want[r.String()]
 		switch {
@@ -132,7 +133,7 @@ func TestEachReasonHasTheHeadersItNeeds(t *testing.T) {
 		if closes := w.Header().Get("Connection") == "close"; closes != r.AboutCertificate() {
 			t.Errorf("%s: closes %t", r, closes)
 		}
-		if waits := w.Header().Get("Retry-After") != ""; waits != (w.Code == 503) {
+		if waits := w.Header().Get("Retry-After") != ""; waits != (w.Code == 503 || w.Code == 429) {
 			t.Errorf("%s: Retry-After %q", r, w.Header().Get("Retry-After"))
 		}
 		if !strings.Contains(w.Body.String(), `"type":"/problems/`+r.String()+`"`) {

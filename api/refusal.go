@@ -3,10 +3,12 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/ratelimit"
 )
 
 // Refusal is a customer's request that was refused.
@@ -17,6 +19,11 @@ type Refusal struct {
 	// TypeBase is the public URL under which the pages about problems are; empty makes the type relative.
 	TypeBase string
 	Contact  authority.Contact // whom to ask; appended to the detail
+
+	// Exceeded says which limits the call was too much for, Policy and Left are all limits that are about it (see RateLimitHeaders).
+	Exceeded ratelimit.Refusal
+	Policy   []string
+	Left     string
 }
 
 // WriteRefusal answers a refused request with problem+json or, if accept (the values of the Accept header field) prefers FHIR, with an
@@ -43,6 +50,10 @@ func SetRefusalHeaders(h http.Header, r Refusal) {
 	if r.Reason.AboutCertificate() {
 		h.Set("Connection", "close") // another certificate takes another connection
 	}
+	SetRateLimit(h, r.Policy, r.Left)
+	if r.Reason.OverLimit() {
+		h.Set("Retry-After", strconv.FormatInt(max(ratelimit.Seconds(r.Exceeded.Wait), 1), 10))
+	}
 	if StatusOf(r.Reason) == http.StatusServiceUnavailable {
 		h.Set("Retry-After", retryAfter(r.Reason.String()))
 	}
@@ -50,6 +61,16 @@ func SetRefusalHeaders(h http.Header, r Refusal) {
 		h.Set("X-Request-Id", r.Instance)
 	}
 	h.Set("Cache-Control", "no-store")
+}
+
+// SetRateLimit says which limits are about a call and what is left of them (draft-ietf-httpapi-ratelimit-headers-10). Policy is shared and
+// must not be changed.
+func SetRateLimit(h http.Header, policy []string, left string) {
+	if policy == nil {
+		return
+	}
+	h["Ratelimit-Policy"] = policy
+	h["Ratelimit"] = []string{left}
 }
 
 func (r *Refusal) problem() *Problem {
@@ -60,7 +81,7 @@ func (r *Refusal) problem() *Problem {
 	}
 	return &Problem{
 		Type: problemType(r.TypeBase, code), Title: pages[code].Title, Status: StatusOf(r.Reason),
-		Detail: detail, Instance: r.Instance, Code: code,
+		Detail: detail, Instance: r.Instance, Code: code, Violated: r.Exceeded.Limits,
 	}
 }
 
@@ -109,6 +130,8 @@ func issueType(status int) string {
 		return "forbidden"
 	case http.StatusBadRequest:
 		return "invalid"
+	case http.StatusTooManyRequests:
+		return "throttled"
 	case http.StatusServiceUnavailable:
 		return "transient"
 	}

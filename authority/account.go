@@ -87,7 +87,7 @@ func (a *Authority) CreateDevice(by By, in gate.Device) (*gate.Device, error) {
 
 // CreateContract adds a term to an account. Terms of one account do not overlap.
 func (a *Authority) CreateContract(by By, in gate.Contract) (*gate.Contract, error) {
-	if err := errors.Join(by.May(gate.ManageAccounts), in.Check(time.LoadLocation, a.known)); err != nil {
+	if err := errors.Join(by.May(gate.ManageAccounts), in.Check(time.LoadLocation, a.costOf)); err != nil {
 		return nil, err
 	}
 	in.ID, in.CreatedAt = gate.ContractID(a.newID(gate.ContractPrefix)), a.moment()

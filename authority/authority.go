@@ -16,6 +16,7 @@ import (
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
 	"github.com/onerecord/certgate/notify"
+	"github.com/onerecord/certgate/ratelimit"
 )
 
 // Options say what an Authority needs from outside. DataDir and SecretFile are required; the rest has defaults.
@@ -67,6 +68,7 @@ type Authority struct {
 	macs      macs
 	trust     atomic.Pointer[Trust]
 	flights   flights
+	limits    ratelimit.Book
 	sightings chan sighting
 	flushing  sync.Mutex // held while the queue is emptied
 	decisions decisionIDs

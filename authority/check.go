@@ -10,6 +10,7 @@ import (
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/ratelimit"
 )
 
 // ErrUnavailable says that no decision is possible now: starting, stopping, or the store is gone. Doors answer 503.
@@ -23,9 +24,13 @@ type Call struct {
 	Caller  gate.Caller
 	Request gate.Request
 
+	// Exceeded says which limits the call was too much for, where Reason is one of those.
+	Exceeded ratelimit.Refusal
+
 	id        [16]byte
 	authority *Authority
 	probe     certstore.Probe
+	taken     ratelimit.Taken // what it took of its limits
 
 	flight // its place among the calls in flight, if it was allowed
 }
@@ -66,6 +71,7 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 	call.Decision = decide(&call.Request, &call.Caller, now)
 	if call.Allowed() {
 		a.see(call)
+		call.take(now)
 	}
 	a.recent.remember(call, now)
 	a.counters.decided(call.Reason, a.since(now))
@@ -83,6 +89,7 @@ func (c *Call) Done() {
 	if c.listed {
 		c.authority.flights.remove(c)
 	}
+	c.taken.Release()
 	*c = Call{}
 	calls.Put(c)
 }

@@ -18,6 +18,8 @@ type Settings struct {
 	PublicURL string // where certgate_public is reached; enrollment links lead there
 	PKIURL    string // where certgate_pki is reached; written into certificates
 	Contact   Contact
+	// Plans say how much a device may use in an environment where no contract says it; absent: no limit.
+	Plans map[gate.Environment]gate.Limits
 	// Zone is where business days are counted, by IANA name; empty: DefaultZone. ClosedDays are days besides weekends and US federal
 	// holidays on which nobody works. Both count for approvals from now on.
 	Zone       string
@@ -101,7 +103,7 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 	}
 	c := &Config{authority: a, settings: s, calendar: calendar, required: required, sites: make(map[gate.Environment]*gate.Site)}
 	for e := gate.Sandbox; e <= gate.Production; e++ {
-		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors}
+		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors, Plan: &gate.UsagePlan{Limits: s.Plans[e], Zone: calendar.Zone}}
 	}
 	c.outside.Store(outside)
 	a.configs = append(a.configs, c)
@@ -141,13 +143,15 @@ func (a *Authority) current() *Config {
 }
 
 // known reports whether the running configuration has the behavior.
-func (a *Authority) known(name string) bool {
+func (a *Authority) known(name string) bool { return a.costOf(name) > 0 }
+
+// costOf is what a call of the behavior takes under the running configuration, in units; 0 if that has no such behavior.
+func (a *Authority) costOf(name string) int {
 	c := a.current()
 	if c == nil {
-		return false
+		return 0
 	}
-	_, ok := c.sites[gate.Production].Behaviors.Named(name)
-	return ok
+	return c.sites[gate.Production].Behaviors.Cost(name)
 }
 
 // Check says what is wrong with the settings.
@@ -163,6 +167,9 @@ func (s *Settings) Check() error {
 	}
 	if !strings.HasPrefix(strings.ToLower(s.PublicURL), "https:") {
 		return fmt.Errorf("public_url %q must be an https URL: enrollment links lead there, and keys come back from there", s.PublicURL)
+	}
+	if err := s.checkPlans(); err != nil {
+		return err
 	}
 	_, err := s.calendar()
 	if err == nil {
@@ -189,4 +196,20 @@ func (a *Authority) Requirements() gate.Requirements {
 		return c.required
 	}
 	return gate.Requirements{}
+}
+
+func (s *Settings) checkPlans() error {
+	behaviors, err := gate.Compile(s.Behaviors)
+	if err != nil {
+		return err
+	}
+	for e, plan := range s.Plans {
+		if e.NeedsCertification() {
+			return fmt.Errorf("plan %s: there contracts say how much may be used", e)
+		}
+		if err := plan.Check(behaviors.Cost); err != nil {
+			return fmt.Errorf("plan %s: %w", e, err)
+		}
+	}
+	return nil
 }

@@ -140,7 +140,7 @@ func (d *draft) contract(account *gate.Account, in *gate.Contract) *gate.Contrac
 			c.Zone = "UTC" // that the account's is wrong has been noted
 		}
 	}
-	err := c.Check(time.LoadLocation, d.a.known)
+	err := c.Check(time.LoadLocation, d.a.costOf)
 	if err == nil {
 		err = c.Resolve(time.LoadLocation)
 	}

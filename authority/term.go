@@ -152,20 +152,24 @@ func (a *Authority) termOf(tx *certstore.Tx, c *gate.Certification) (*gate.Contr
 func (a *Authority) Amend(by By, id gate.ContractID, to gate.Terms, why string) (*gate.Contract, error) {
 	return a.changeContract(by, id, amending{
 		action: gate.ManageAccounts, event: gate.Event{Verb: gate.ContractAmended, Why: why}, notice: gate.AmendmentNotice,
-		do: func(c gate.Contract) (gate.Contract, error) { return c.Amend(to, a.known, a.act(by, why)) },
+		do: func(c gate.Contract) (gate.Contract, error) { return c.Amend(to, a.costOf, a.act(by, why)) },
 		data: func(c *gate.Contract) notify.Data {
-			return notify.Data{Verb: "amended", LastDay: c.Last, From: a.moment(), Why: why, Granted: granted(&c.Grant)}
+			return notify.Data{Verb: "amended", LastDay: c.Last, From: a.moment(), Why: why, Granted: granted(c)}
 		},
 	})
 }
 
-// granted says what a grant comes to, for people.
-func granted(g *gate.Grant) string {
-	purposes := make([]string, len(g.Purposes))
-	for i, p := range g.Purposes {
+// granted says what a contract grants and limits, for people.
+func granted(c *gate.Contract) string {
+	purposes := make([]string, len(c.Grant.Purposes))
+	for i, p := range c.Grant.Purposes {
 		purposes[i] = string(p)
 	}
-	return strings.Join(g.Behaviors, ", ") + " for " + strings.Join(purposes, ", ")
+	parts := []string{strings.Join(c.Grant.Behaviors, ", ") + " for " + strings.Join(purposes, ", ")}
+	for i := range c.Plan {
+		parts = append(parts, "limited to "+c.Plan[i].String())
+	}
+	return strings.Join(parts, "; ")
 }
 
 // ProposeExtension asks for a later last day, which a second person must confirm.

@@ -67,6 +67,9 @@ type App struct {
 	// granted is refused on a reload until staff have allowed it (`certgate behavior allow`).
 	Behaviors []gate.Behavior `json:"behaviors,omitempty"`
 
+	// Plans say how much a device may use in sandbox and in preprod; in production its contract does. Default: no limit.
+	Plans map[string]gate.Limits `json:"plans,omitempty"`
+
 	// SMTP is the mail server that sends notices to customers. Without it notices stay owed, and staff deliver them by hand.
 	SMTP *SMTP `json:"smtp,omitempty"`
 
@@ -145,6 +148,9 @@ func (a *App) Validate() error {
 	if err := a.checkSenders(); err != nil {
 		return err
 	}
+	if err := a.checkPlans(); err != nil {
+		return err
+	}
 	s := a.settings()
 	return s.Check()
 }
@@ -214,6 +220,14 @@ func (a *App) settings() authority.Settings {
 	s := authority.Settings{Behaviors: a.Behaviors, PublicURL: a.PublicURL, PKIURL: a.PKIURL, Zone: a.Zone, ClosedDays: a.Closed, Active: a.active}
 	s.RequiredAgreements = a.RequiredAgreements
 	s.CheckpointFile = a.CheckpointFile
+	for name, plan := range a.Plans {
+		if e, err := gate.ParseEnvironment(name); err == nil { // what is no environment was refused by checkPlans
+			if s.Plans == nil {
+				s.Plans = make(map[gate.Environment]gate.Limits)
+			}
+			s.Plans[e] = plan
+		}
+	}
 	if a.Contact != nil {
 		s.Contact = authority.Contact{Email: a.Contact.Email, Phone: a.Contact.Phone}
 	}

@@ -44,6 +44,7 @@ func init() {
 //		smtp        <host:port> { ... }
 //		webhook     <url> { ... }
 //		templates   <dir>
+//		plan        sandbox|preprod <limit>
 //		behavior    <name> <method> <path> [cost <units>] [upgrade websocket]
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
@@ -92,12 +93,14 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return a.webhook(d)
 	case "templates":
 		return oneArg(d, &a.Templates)
+	case "plan":
+		return a.plan(d)
 	case "behavior":
 		return a.behavior(d)
 	case "{":
 		return d.Err("this option takes no block")
 	}
-	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates and behavior", d.Val())
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates, plan and behavior", d.Val())
 }
 
 // oneArg reads an option that may be given once, with one argument.

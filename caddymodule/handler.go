@@ -106,6 +106,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	pass := r.WithContext(ctx)
 	id := call.ID()
 	h.prepare(pass, call, id)
+	if policy := call.LimitPolicy(); policy != nil {
+		api.SetRateLimit(w.Header(), policy, call.LimitsLeft())
+	}
 	describe(r, call, id)
 	return next.ServeHTTP(w, pass)
 }
@@ -155,7 +158,10 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, config *authori
 	key, _ := call.Request.Key()
 	refusal := api.Refusal{
 		Reason: call.Reason, Detail: api.DetailOf(&call.Decision, key, h.Environment), Instance: call.ID(),
-		TypeBase: config.PublicURL(), Contact: config.Contact(),
+		TypeBase: config.PublicURL(), Contact: config.Contact(), Exceeded: call.Exceeded,
+	}
+	if policy := call.LimitPolicy(); policy != nil {
+		refusal.Policy, refusal.Left = policy, call.LimitsLeft()
 	}
 	config.Authority().LogRefusal(call)
 	return h.answer(w, r, refusal)

@@ -17,6 +17,9 @@ import (
 var withoutScene = map[gate.Reason]string{
 	gate.Allowed:       "is no refusal",
 	gate.ClockUnusable: "needs a clock that ran backward",
+
+	gate.ConcurrencyExceeded: "needs a call that runs: TestACallHoldsItsPlaceUntilItHasEnded",
+	gate.PatientsExceeded:    "needs calls that name patients, which none does yet",
 }
 
 func TestEveryRefusalAnswersAsItsCodeSays(t *testing.T) {
@@ -90,6 +93,14 @@ func checkHeaders(t *testing.T, resp *http.Response, reason gate.Reason, status 
 		delete(got, varies)
 	}
 	delete(got, "Connection")
+	if reason.OverLimit() {
+		for _, name := range []string{"Ratelimit", "Ratelimit-Policy", "Retry-After"} { // TestTheAnswerSaysWhatIsLimitedAndWhatIsLeft
+			if len(got[name]) != 1 {
+				t.Errorf("%s is there %d times", name, len(got[name]))
+			}
+			delete(got, name)
+		}
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
@@ -122,6 +133,10 @@ func checkProblem(t *testing.T, w *world, body string, a answered, s *scene) {
 		}
 		delete(p, name)
 	}
+	if _, names := p["violated-policies"]; names != a.reason.OverLimit() {
+		t.Errorf("it names limits: %t", names)
+	}
+	delete(p, "violated-policies")
 	want := map[string]any{"type": "https://public.test/problems/" + a.reason.String(), "status": float64(a.status),
 		"code": a.reason.String(), "instance": a.id}
 	if diff := cmp.Diff(want, p); diff != "" {

@@ -55,6 +55,7 @@ func (w *world) scenes() map[gate.Reason]scene {
 	w.termScenes(all)
 	w.callScenes(all, acme)
 	w.siteScenes(all)
+	w.limitScenes(all)
 	return all
 }
 

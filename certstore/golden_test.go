@@ -28,7 +28,8 @@ func golden() map[gate.RecordKind]gate.Record {
 	grant := gate.Grant{Behaviors: []string{"fhir-query"}, Purposes: []gate.Purpose{gate.Treatment, gate.Payment}}
 	profile := gate.Profile{Grant: grant, Hosting: "own", KeyStorage: "HSM", DailyVolume: 1000}
 	plan := gate.Plan{At: dawn, Minutes: 90, Link: "https://meet.example.com/7", Interviewer: "stf_ben", Findings: []int{1}}
-	terms := gate.Terms{Grant: grant, Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}}
+	limits := gate.Limits{{Kind: gate.RateLimit, Per: gate.DeviceSubject, Behavior: "fhir-query", Amount: 600, Seconds: 60, Burst: 100}}
+	terms := gate.Terms{Grant: grant, Plan: limits, Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}}
 	badge := gate.StaffCertificate{Fingerprint: fixedPrint(1), Issuer: fixedPrint(2), DER: []byte{1, 2}, NotBefore: dawn, NotAfter: later, Revoked: revoked, RenewedFrom: fixedPrint(15)}
 	contact := gate.Contact{Role: gate.TechnicalContact, Name: "Ops <&>", Email: "ops@example.com", Phone: "+1 555 0100"}
 	imported := gate.Import{ID: "imp_1", By: "stf_cho", At: dawn, Source: "the spreadsheet"}
@@ -42,7 +43,7 @@ func golden() map[gate.RecordKind]gate.Record {
 			DefaultPurpose: gate.Treatment, Addresses: gate.Addresses{Any: true, These: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}, CreatedAt: dawn,
 		},
 		&gate.Contract{
-			ID: "con_1", Account: "acc_1", First: "2027-01-01", Last: "2027-12-31", Zone: "America/New_York", Grant: grant,
+			ID: "con_1", Account: "acc_1", First: "2027-01-01", Last: "2027-12-31", Zone: "America/New_York", Grant: grant, Plan: limits,
 			Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}, CreatedAt: dawn,
 			Ended:      &gate.Ending{At: later, By: "stf_cho", Why: "by consent"},
 			Renewal:    &gate.Renewal{Of: "con_0", Changed: true, Act: act},

@@ -31,11 +31,12 @@ func (t *tool) contractCommand() *cobra.Command {
 func (t *tool) contractCreate() *cobra.Command {
 	var in api.NewContract
 	var first, last string
-	var purposes, agreements []string
+	var purposes, agreements, limits []string
 	return t.verb(verb{
 		use: "create ACCOUNT", short: "Adds a term to an account",
 		example: `  certgate contract create acme --first 2027-01-01 --last 2027-12-31 --zone America/New_York --behavior fhir-query --purpose TREAT \
-    --agreement baa=DMS-4711@2026-12-01 --agreement participation=DMS-4712@2026-12-01`,
+    --agreement baa=DMS-4711@2026-12-01 --agreement participation=DMS-4712@2026-12-01 \
+    --limit "rate 50 burst 100 per device" --limit "day 200000" --limit "patients-hour 500"`,
 		flags: func(c *cobra.Command) {
 			f := c.Flags()
 			f.StringVar(&first, "first", "", "first day, such as 2027-01-01")
@@ -44,10 +45,15 @@ func (t *tool) contractCreate() *cobra.Command {
 			f.StringArrayVar(&in.Grant.Behaviors, "behavior", nil, "behavior that is granted; repeat for more")
 			f.StringArrayVar(&purposes, "purpose", nil, "purpose that is granted: TREAT, HPAYMT, HOPERAT or PATRQT; repeat for more")
 			f.StringArrayVar(&agreements, "agreement", nil, "KIND=REFERENCE@DAY of a signed agreement; KIND is baa, participation, dua, qsoa or terms; repeat for more")
+			f.StringArrayVar(&limits, "limit", nil, limitHelp+"; without any nothing is limited")
 		},
 		needs: []string{"first", "last", "behavior", "purpose"},
 		do: func(args []string, _ string) (change, error) {
 			in.Account, in.First, in.Last, in.Grant.Purposes = args[0], gate.Date(first), gate.Date(last), purposesOf(purposes)
+			var err error
+			if in.Plan, err = parseLimits(limits); err != nil {
+				return change{}, err
+			}
 			in.Agreements = []gate.Agreement{}
 			for _, text := range agreements {
 				a, err := parseAgreement(text)
@@ -65,6 +71,23 @@ func (t *tool) contractCreate() *cobra.Command {
 				}}, nil
 		},
 	})
+}
+
+// limitHelp says how a limit is written.
+const limitHelp = `limit of the plan, such as "rate 50 burst 100 per device", "rate 600/60s", "day 200000", "month 5000000", "concurrency 8 for fhir-query" ` +
+	`or "patients-hour 500 per organization"; repeat for more`
+
+// parseLimits reads a plan; it is never nil, so that a plan without limits can be told from none.
+func parseLimits(texts []string) (gate.Limits, error) {
+	plan := make(gate.Limits, 0, len(texts))
+	for _, text := range texts {
+		l, err := gate.ParseLimit(text)
+		if err != nil {
+			return nil, usagef("--%s", err)
+		}
+		plan = append(plan, l)
+	}
+	return plan, nil
 }
 
 // parseAgreement reads KIND=REFERENCE@DAY; a reference may hold an @.

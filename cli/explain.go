@@ -331,6 +331,10 @@ var remedies = map[gate.Reason]remedy{
 	gate.PurposeNotGranted:      {"whoever amends contract and certification, or " + theCustomer, contractsOf},
 	gate.AddressNotAllowed:      {"the customer's network, or an operator who changes the device", "certgate device show DEVICE"},
 	gate.UpgradeNotAllowed:      {theCustomer, "certgate behavior list"},
+	gate.RateExceeded:           {theCustomer + ", or whoever amends the contract", contractsOf},
+	gate.QuotaExceeded:          {theCustomer + ", or whoever amends the contract", contractsOf},
+	gate.ConcurrencyExceeded:    {theCustomer + ", or whoever amends the contract", contractsOf},
+	gate.PatientsExceeded:       {theCustomer + ", or whoever amends the contract", contractsOf},
 	gate.ClockUnusable:          {"OneRecord's operators", ""},
 	gate.StateUnconfirmed:       {"two admins, who confirm that the host may be served so", "certgate host list"},
 }

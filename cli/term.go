@@ -64,10 +64,12 @@ func (t *tool) contractRenew() *cobra.Command {
 
 func (t *tool) contractAmend() *cobra.Command {
 	var in api.NewAmendment
-	var purposes, agreements []string
+	var purposes, agreements, limits []string
+	var unlimited bool
 	return t.verb(verb{
-		use: "amend CONTRACT", short: "Changes what a contract grants, or adds an agreement, from the next request on", reason: true, compares: true,
-		long: "Changes what a contract grants; what is not named stays. More than the certified profile is of no use until it has been certified.\n" +
+		use: "amend CONTRACT", short: "Changes what a contract grants or limits, or adds an agreement, from the next request on", reason: true, compares: true,
+		long: "Changes what a contract grants and how much may be used; what is not named stays. A changed limit counts at once, also for what is\n" +
+			"used already. More than the certified profile is of no use until it has been certified.\n" +
 			"Days are not amended: see renew, extend and end.",
 		example: `  certgate contract amend con_... --behavior fhir-query --behavior ihe-document-query --why "documents, amendment 3"`,
 		flags: func(c *cobra.Command) {
@@ -75,11 +77,20 @@ func (t *tool) contractAmend() *cobra.Command {
 			f.StringArrayVar(&in.Behaviors, "behavior", nil, "behavior that is granted from now on; name all of them")
 			f.StringArrayVar(&purposes, "purpose", nil, "purpose that is granted from now on; name all of them")
 			f.StringArrayVar(&agreements, "agreement", nil, "KIND=REFERENCE@DAY of a further signed agreement")
+			f.StringArrayVar(&limits, "limit", nil, limitHelp+"; name all of them")
+			f.BoolVar(&unlimited, "no-limits", false, "from now on nothing is limited")
+			c.MarkFlagsMutuallyExclusive("limit", "no-limits")
 		},
 		do: func(args []string, why string) (change, error) {
 			in.Why = why
 			if purposes != nil {
 				in.Purposes = purposesOf(purposes)
+			}
+			if limits != nil || unlimited {
+				var err error
+				if in.Plan, err = parseLimits(limits); err != nil {
+					return change{}, err
+				}
 			}
 			for _, text := range agreements {
 				a, err := parseAgreement(text)

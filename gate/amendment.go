@@ -16,38 +16,51 @@ type Amendment struct {
 // Terms are what an amendment can change.
 type Terms struct {
 	Grant      Grant       `json:"grant"`
+	Plan       Limits      `json:"plan,omitempty"`
 	Agreements []Agreement `json:"agreements"`
 }
 
-// Amend changes what is granted, and adds agreements: what was signed once stays on record. Nil behaviors or purposes stay as they are.
+// Amend changes what is granted, and adds agreements: what was signed once stays on record. Nil behaviors, purposes or plan stay as they are.
 // More than the certified profile is of no use until it has been certified.
-func (c Contract) Amend(to Terms, known func(behavior string) bool, act Act) (Contract, error) {
+func (c Contract) Amend(to Terms, costs Costs, act Act) (Contract, error) {
 	if c.State(act.At) == ContractEnded {
 		return c, Errorf(Conflict, "contract %s has ended; there is nothing to amend", c.ID)
 	}
 	if err := CheckReason(act.Why); err != nil {
 		return c, err
 	}
-	from := Terms{Grant: c.Grant, Agreements: c.Agreements}
+	from := Terms{Grant: c.Grant, Plan: c.Plan, Agreements: c.Agreements}
 	if to.Grant.Behaviors == nil {
 		to.Grant.Behaviors = from.Grant.Behaviors
 	}
 	if to.Grant.Purposes == nil {
 		to.Grant.Purposes = from.Grant.Purposes
 	}
-	if err := checkGranted(&to.Grant, known); err != nil {
+	if to.Plan == nil {
+		to.Plan = from.Plan
+	}
+	if err := checkGranted(&to.Grant, costs.known); err != nil {
+		return c, err
+	}
+	if err := to.Plan.Check(costs); err != nil {
 		return c, err
 	}
 	if err := checkAgreements(to.Agreements); err != nil {
 		return c, err
 	}
 	to.Agreements = slices.Concat(from.Agreements, to.Agreements)
-	if slices.Equal(to.Grant.Behaviors, from.Grant.Behaviors) && slices.Equal(to.Grant.Purposes, from.Grant.Purposes) && len(to.Agreements) == len(from.Agreements) {
+	if to.equal(&from) {
 		return c, FieldErrorf("behaviors", "are as they were, and so is everything else: an amendment must change something")
 	}
-	c.Grant, c.Agreements = to.Grant, to.Agreements
+	c.Grant, c.Plan, c.Agreements = to.Grant, to.Plan, to.Agreements
 	c.Amendments = append(slices.Clone(c.Amendments), Amendment{Act: act, From: from, To: to})
 	return c, nil
+}
+
+// equal compares terms of which agreements were only added to.
+func (t *Terms) equal(other *Terms) bool {
+	return slices.Equal(t.Grant.Behaviors, other.Grant.Behaviors) && slices.Equal(t.Grant.Purposes, other.Grant.Purposes) &&
+		slices.Equal(t.Plan, other.Plan) && len(t.Agreements) == len(other.Agreements)
 }
 
 // MaxExtension is by how many days a term may be extended in all.

@@ -14,11 +14,13 @@ import (
 
 func everyBehavior(string) bool { return true }
 
+func costless(string) int { return 1 }
+
 func TestAnAmendmentKeepsWhatCountedBefore(t *testing.T) {
 	c := *signed(t)
 	c.Grant = gate.Grant{Behaviors: []string{"fhir-query"}, Purposes: []gate.Purpose{gate.Treatment}}
 	further := gate.Agreement{Kind: gate.BusinessAssociate, Reference: "vault/8", SignedOn: "2027-03-01"}
-	got, err := c.Amend(gate.Terms{Grant: gate.Grant{Behaviors: []string{"fhir-query", "fhir-match"}}, Agreements: []gate.Agreement{further}}, everyBehavior, by("stf_ben", "they match now"))
+	got, err := c.Amend(gate.Terms{Grant: gate.Grant{Behaviors: []string{"fhir-query", "fhir-match"}}, Agreements: []gate.Agreement{further}}, costless, by("stf_ben", "they match now"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +63,7 @@ func TestAmendmentsThatAreRefused(t *testing.T) {
 		if row.edit != nil {
 			row.edit(&c)
 		}
-		got, err := c.Amend(row.to, func(name string) bool { return name != "unknown" }, by("stf_ben", row.why))
+		got, err := c.Amend(row.to, func(name string) int { return len(name) - len("unknown") }, by("stf_ben", row.why))
 		if !errors.Is(err, row.kind) || !strings.HasPrefix(err.Error(), row.field) || cmp.Diff(c, got, cmpopts.IgnoreUnexported(gate.Contract{})) != "" {
 			t.Errorf("%s: %v, want %s that says %q", row.name, err, row.kind, row.field)
 		}

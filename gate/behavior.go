@@ -207,6 +207,15 @@ func (t *Behaviors) Named(name string) (*Behavior, bool) {
 	return nil, false
 }
 
+// Cost is what a call of the named behavior takes, in units; 0 if there is none.
+func (t *Behaviors) Cost(name string) int {
+	b, ok := t.Named(name)
+	if !ok {
+		return 0
+	}
+	return b.Cost
+}
+
 // Block returns a table in which the named behaviors match but are refused, until staff allow what changed about them.
 func (t *Behaviors) Block(names []string) *Behaviors {
 	out := &Behaviors{list: t.list, routes: slices.Clone(t.routes)}

@@ -105,6 +105,13 @@ func TestAnOrganizationIsChecked(t *testing.T) {
 	})
 }
 
+func costs(behavior string) int {
+	if known(behavior) {
+		return 1
+	}
+	return 0
+}
+
 func known(behavior string) bool { return behavior == "fhir-query" || behavior == "fhir-create" }
 
 func TestADeviceIsChecked(t *testing.T) {
@@ -174,7 +181,7 @@ func TestAContractIsChecked(t *testing.T) {
 			Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault/7", SignedOn: "2026-12-01"}},
 		}
 	}
-	check := func(c *gate.Contract) error { return c.Check(time.LoadLocation, known) }
+	check := func(c *gate.Contract) error { return c.Check(time.LoadLocation, costs) }
 	checkRows(t, contract, check, []checkRow[gate.Contract]{
 		{"", func(*gate.Contract) {}},
 		{"", func(c *gate.Contract) { c.Last = c.First }},

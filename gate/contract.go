@@ -10,6 +10,7 @@ type Contract struct {
 	Last    Date       `json:"last"`  // last day, inclusive
 	Zone    string     `json:"zone"`  // IANA zone in which the days are counted
 	Grant   Grant      `json:"grant"`
+	Plan    Limits     `json:"plan,omitempty"` // how much may be used; empty: no limit
 	// Agreements that were signed for it, such as the business associate agreement.
 	Agreements []Agreement `json:"agreements"`
 	CreatedAt  time.Time   `json:"created_at"`
@@ -20,7 +21,8 @@ type Contract struct {
 	Extensions        []Extension        `json:"extensions,omitempty"` // oldest first; Last is what they have come to
 	ProposedExtension *ExtensionProposal `json:"proposed_extension,omitempty"`
 
-	begins, ends time.Time // from Resolve; both zero until then, so an unresolved contract is never in force
+	begins, ends time.Time  // from Resolve; both zero until then, so an unresolved contract is never in force
+	usage        *UsagePlan // from Resolve
 }
 
 // Ending is the early end of a contract or a certification.
@@ -44,7 +46,7 @@ const (
 func (s ContractState) String() string { return [...]string{"not-started", "in-force", "ended"}[s] }
 
 // Check reports the first thing wrong with a contract as it was given.
-func (c *Contract) Check(zones Zones, known func(behavior string) bool) error {
+func (c *Contract) Check(zones Zones, costs Costs) error {
 	if err := c.First.Check(); err != nil {
 		return InField("first", err)
 	}
@@ -57,7 +59,10 @@ func (c *Contract) Check(zones Zones, known func(behavior string) bool) error {
 	if _, err := zones.load(c.Zone); err != nil {
 		return err
 	}
-	if err := checkGranted(&c.Grant, known); err != nil {
+	if err := checkGranted(&c.Grant, costs.known); err != nil {
+		return err
+	}
+	if err := c.Plan.Check(costs); err != nil {
 		return err
 	}
 	return checkAgreements(c.Agreements)
@@ -81,8 +86,12 @@ func (c *Contract) Resolve(zones Zones) error {
 		return err
 	}
 	c.begins, c.ends = c.First.Start(zone), c.Last.AddDays(1).Start(zone)
+	c.usage = &UsagePlan{Limits: c.Plan, Zone: zone}
 	return nil
 }
+
+// UsagePlan is the plan, ready to be applied; nil before Resolve.
+func (c *Contract) UsagePlan() *UsagePlan { return c.usage }
 
 // Term returns the first instant of the term and the first after it; both zero before Resolve.
 func (c *Contract) Term() (begins, ends time.Time) { return c.begins, c.ends }

@@ -41,6 +41,11 @@ const (
 	AddressNotAllowed
 	UpgradeNotAllowed
 
+	RateExceeded
+	QuotaExceeded
+	ConcurrencyExceeded
+	PatientsExceeded
+
 	ClockUnusable
 	StateUnconfirmed
 
@@ -75,6 +80,10 @@ var reasonNames = [reasonCount]string{
 	PurposeNotGranted:      "purpose-not-granted",
 	AddressNotAllowed:      "address-not-allowed",
 	UpgradeNotAllowed:      "upgrade-not-allowed",
+	RateExceeded:           "rate-exceeded",
+	QuotaExceeded:          "quota-exceeded",
+	ConcurrencyExceeded:    "concurrency-exceeded",
+	PatientsExceeded:       "patients-exceeded",
 	ClockUnusable:          "clock-unusable",
 	StateUnconfirmed:       "state-unconfirmed",
 }
@@ -100,6 +109,9 @@ func ParseReason(code string) (Reason, bool) {
 	}
 	return Unavailable, false
 }
+
+// OverLimit reports whether the call was one too many: everything about the caller is in order, and it may try again later.
+func (r Reason) OverLimit() bool { return r >= RateExceeded && r <= PatientsExceeded }
 
 // AboutCertificate reports whether the reason is about the client certificate, so that the connection is of no use any more.
 func (r Reason) AboutCertificate() bool { return r >= CertificateRequired && r <= CertificateRevoked }

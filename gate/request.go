@@ -11,6 +11,7 @@ import (
 type Site struct {
 	Environment Environment
 	Behaviors   *Behaviors
+	Plan        *UsagePlan // of the environment, where no contract says how much may be used; nil: no limit
 }
 
 // Leaf is what a connection's client certificate shows. It is computed once per connection and judged on every request.

@@ -1,0 +1,43 @@
+package authority
+
+import (
+	"time"
+
+	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/ratelimit"
+)
+
+// take asks the limits about a call that passed all other checks, and refuses it if one is exceeded. Only here does a call count for its
+// customer: what was refused before spends nothing.
+func (c *Call) take(now time.Time) {
+	if c.Behavior == nil { // one of certgate's own answers, which are free
+		return
+	}
+	plan := c.plan()
+	if !plan.Limited() {
+		return
+	}
+	who := ratelimit.Caller{Account: c.Caller.Account.ID, Organization: c.Caller.Organization.ID, Device: c.Caller.Device.ID, Behavior: c.Behavior.Name, Plan: plan}
+	c.taken, c.Exceeded = c.authority.limits.Take(&who, &ratelimit.Call{Now: now, Cost: int64(c.Behavior.Cost)})
+	if c.Exceeded.Refused() {
+		c.Reason = c.Exceeded.Reason
+	}
+}
+
+// plan says how much the caller may use: in production the contract does, elsewhere the configuration.
+func (c *Call) plan() *gate.UsagePlan {
+	if c.Contract != nil {
+		return c.Contract.UsagePlan()
+	}
+	return c.Request.Site.Plan
+}
+
+// LimitPolicy is the value of the RateLimit-Policy header field for the call's answer, as http.Header has it; nil where nothing is limited.
+// It must not be changed.
+func (c *Call) LimitPolicy() []string { return c.taken.Policy() }
+
+// LimitsLeft is the value of the RateLimit header field for the call's answer.
+func (c *Call) LimitsLeft() string {
+	var buffer [256]byte
+	return string(c.taken.AppendLeft(buffer[:0], c.authority.now()))
+}

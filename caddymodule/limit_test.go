@@ -1,0 +1,197 @@
+package caddymodule_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/gate"
+)
+
+// limitScenes are of customers who have used everything up.
+func (w *world) limitScenes(all map[gate.Reason]scene) {
+	for reason, limit := range map[gate.Reason]string{gate.RateExceeded: "rate 1/86400s", gate.QuotaExceeded: "day 1"} {
+		account, _, c := w.certified(reason.String())
+		w.limit(account, limit)
+		if resp, body := w.get(w.client("h2", &c.tls), "api.test", "/fhir/Patient/1", c.Key); resp.StatusCode != http.StatusOK {
+			w.t.Fatalf("the first call: %d %s", resp.StatusCode, body)
+		}
+		all[reason] = scene{status: http.StatusTooManyRequests, key: c.Key, crt: &c.tls}
+	}
+}
+
+// limit amends the account's contract: from now on these are all limits.
+func (w *world) limit(account *gate.Account, limits ...string) {
+	w.t.Helper()
+	plan := gate.Limits{}
+	for _, text := range limits {
+		l, err := gate.ParseLimit(text)
+		must(w.t, err)
+		plan = append(plan, l)
+	}
+	a := w.authority()
+	_, err := a.Amend(w.ben, a.Directory().Contracts(account.ID)[0].ID, gate.Terms{Plan: plan}, "a plan of its own")
+	must(w.t, err)
+}
+
+func TestTheAnswerSaysWhatIsLimitedAndWhatIsLeft(t *testing.T) {
+	w := newWorld(t)
+	account, _, c := w.certified("acme")
+	w.limit(account, "day 2", "concurrency 5")
+	client := w.client("h2", &c.tls)
+	headers := func(r *http.Response) map[string]string {
+		got := map[string]string{}
+		for _, name := range []string{"RateLimit-Policy", "RateLimit", "Retry-After"} {
+			got[name] = cutTimes(r.Header.Get(name))
+		}
+		return got
+	}
+	policy := `"day";q=2;w=86400;certgate-unit="cost", "concurrency";q=5;qu="concurrent-requests"`
+
+	resp, _ := w.get(client, "api.test", "/fhir/Patient/1", c.Key)
+	want := map[string]string{"RateLimit-Policy": policy, "RateLimit": `"day";r=1;t=N, "concurrency";r=4`, "Retry-After": ""}
+	if diff := cmp.Diff(want, headers(resp)); resp.StatusCode != http.StatusOK || diff != "" {
+		t.Errorf("%d\n%s", resp.StatusCode, diff)
+	}
+	w.get(client, "api.test", "/fhir/Patient/1", c.Key)
+	before := w.upstream.hits.Load()
+	resp, body := w.get(client, "api.test", "/fhir/Patient/1", c.Key)
+	want = map[string]string{"RateLimit-Policy": policy, "RateLimit": `"day";r=0;t=N, "concurrency";r=5`, "Retry-After": "N"}
+	if diff := cmp.Diff(want, headers(resp)); resp.StatusCode != http.StatusTooManyRequests || diff != "" || w.upstream.hits.Load() != before {
+		t.Errorf("%d\n%s", resp.StatusCode, diff)
+	}
+	var p api.Problem
+	must(t, json.Unmarshal([]byte(body), &p))
+	if p.Code != "quota-exceeded" || !cmp.Equal(p.Violated, []string{"day"}) {
+		t.Errorf("%+v", p)
+	}
+}
+
+// cutTimes takes out how long until midnight.
+func cutTimes(value string) string {
+	if _, err := strconv.Atoi(value); err == nil {
+		return "N"
+	}
+	head, rest, found := strings.Cut(value, ";t=")
+	if !found {
+		return value
+	}
+	return head + ";t=N" + strings.TrimLeft(rest, "0123456789")
+}
+
+// What others do with half of a customer's credential, or without any, is not on its account.
+func TestRefusedCallsSpendNothing(t *testing.T) {
+	w := newWorld(t)
+	account, _, acme := w.certified("acme")
+	_, _, other := w.certified("other")
+	w.limit(account, "day 1")
+	for name, call := range map[string]func() *http.Response{
+		"its key under another certificate": func() *http.Response {
+			r, _ := w.get(w.client("h2", &other.tls), "api.test", "/fhir/Patient/1", acme.Key)
+			return r
+		},
+		"its certificate with another key": func() *http.Response {
+			r, _ := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", other.Key)
+			return r
+		},
+		"what it may not call": func() *http.Response {
+			r, _ := w.get(w.client("h2", &acme.tls), "api.test", "/secret/1", acme.Key)
+			return r
+		},
+		"its own status": func() *http.Response {
+			r, _ := w.get(w.client("h2", &acme.tls), "api.test", "/.well-known/certgate/status", acme.Key)
+			return r
+		},
+	} {
+		for range 5 {
+			if resp := call(); resp.StatusCode == http.StatusTooManyRequests {
+				t.Errorf("%s: %d", name, resp.StatusCode)
+			}
+		}
+	}
+	if resp, body := w.get(w.client("h2", &acme.tls), "api.test", "/fhir/Patient/1", acme.Key); resp.StatusCode != http.StatusOK {
+		t.Errorf("the first call of its own: %d %s", resp.StatusCode, body)
+	}
+}
+
+func TestExactlyTheQuotaPassesOverManyConnections(t *testing.T) {
+	w := newWorld(t)
+	account, _, c := w.certified("acme")
+	w.limit(account, "day 100")
+	var passed, refused atomic.Int64
+	var callers sync.WaitGroup
+	for i := range 64 {
+		client := w.client([]string{"h1", "h2"}[i%2], &c.tls)
+		callers.Go(func() {
+			for range 4 {
+				switch resp, body := w.get(client, "api.test", "/fhir/Patient/1", c.Key); resp.StatusCode {
+				case http.StatusOK:
+					passed.Add(1)
+				case http.StatusTooManyRequests:
+					refused.Add(1)
+				default:
+					t.Errorf("%d %s", resp.StatusCode, body)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	if passed.Load() != 100 || refused.Load() != 156 {
+		t.Errorf("%d passed and %d were refused, want 100 and 156", passed.Load(), refused.Load())
+	}
+}
+
+func TestACallHoldsItsPlaceUntilItHasEnded(t *testing.T) {
+	w := foundWorld(t)
+	arrived, release := make(chan struct{}, 2), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	}))
+	t.Cleanup(slow.Close)
+	w.mustLoad(w.global() + w.site("api.test", requestMode, "certgate production", "reverse_proxy "+slow.Listener.Addr().String()))
+	account, _, c := w.certified("acme")
+	w.limit(account, "concurrency 1")
+	client := w.client("h2", &c.tls)
+	running := make(chan *http.Response)
+	go func() {
+		resp, _ := w.get(client, "api.test", "/fhir/Patient/1", c.Key)
+		running <- resp
+	}()
+	<-arrived
+	resp, body := w.get(client, "api.test", "/fhir/Patient/2", c.Key)
+	if resp.StatusCode != http.StatusTooManyRequests || !strings.Contains(body, "concurrency-exceeded") || resp.Header.Get("Retry-After") != "1" {
+		t.Errorf("beside a call that runs: %d %s", resp.StatusCode, body)
+	}
+	close(release)
+	if resp := <-running; resp.StatusCode != http.StatusOK {
+		t.Errorf("the call that ran: %d", resp.StatusCode)
+	}
+	if resp, body := w.get(client, "api.test", "/fhir/Patient/3", c.Key); resp.StatusCode != http.StatusOK {
+		t.Errorf("after it: %d %s", resp.StatusCode, body)
+	}
+}
+
+func TestPreprodHasThePlanOfTheConfiguration(t *testing.T) {
+	w := foundWorld(t)
+	w.mustLoad(w.global("plan preprod day 2 per device") + w.site("preprod.test", requestMode, "certgate preprod", w.proxy()))
+	_, device := w.customer("acme", gate.Preprod)
+	c := w.enroll(device, "")
+	client := w.client("h2", &c.tls)
+	var got []int
+	for range 3 {
+		resp, _ := w.get(client, "preprod.test", "/fhir/Patient/1", c.Key, func(r *http.Request) { r.Header.Set("Purpose-Of-Use", "TREAT") })
+		got = append(got, resp.StatusCode)
+	}
+	if diff := cmp.Diff([]int{200, 200, 429}, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,23 @@
+package gate
+
+import (
+	"slices"
+	"time"
+)
+
+// UsagePlan is a plan with what it takes to apply it. It is immutable: a plan that was changed is another one, at another address.
+type UsagePlan struct {
+	Limits Limits
+	Zone   *time.Location // in which hours, days and months are counted
+}
+
+// Equal reports whether two plans say the same.
+func (p *UsagePlan) Equal(other *UsagePlan) bool {
+	if p == nil || other == nil {
+		return p == other
+	}
+	return slices.Equal(p.Limits, other.Limits) && p.Zone.String() == other.Zone.String()
+}
+
+// Limited reports whether the plan limits anything; nil is a plan without limits.
+func (p *UsagePlan) Limited() bool { return p != nil && len(p.Limits) > 0 }

@@ -1,0 +1,72 @@
+package ratelimit
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+// bucket is a token bucket: it fills steadily, and what a call costs is taken out.
+type bucket struct {
+	tokens   *rate.Limiter
+	capacity int64
+}
+
+func newBucket(l *gate.Limit) *bucket {
+	return &bucket{tokens: rate.NewLimiter(speed(l), int(l.Capacity())), capacity: l.Capacity()}
+}
+
+func speed(l *gate.Limit) rate.Limit { return rate.Limit(float64(l.Amount) / float64(l.Window())) }
+
+// cost is what the call takes: never more than there can be, or it could never pass.
+func (b *bucket) cost(c *Call) float64 { return float64(min(c.Cost, b.capacity)) }
+
+func (b *bucket) ask(c *Call) (time.Duration, bool) {
+	missing := b.cost(c) - b.tokens.TokensAt(c.Now)
+	if missing <= 0 {
+		return 0, true
+	}
+	return b.fill(missing), false
+}
+
+// fill is how long the bucket takes to gain so many units.
+func (b *bucket) fill(units float64) time.Duration {
+	return time.Duration(math.Ceil(units / float64(b.tokens.Limit()) * float64(time.Second)))
+}
+
+func (b *bucket) spend(c *Call) { b.tokens.AllowN(c.Now, int(b.cost(c))) }
+
+func (b *bucket) adopt(l *gate.Limit, _ *time.Location, now time.Time) {
+	used := float64(b.capacity) - b.tokens.TokensAt(now)
+	b.tokens, b.capacity = rate.NewLimiter(speed(l), int(l.Capacity())), l.Capacity()
+	b.use(now, used)
+}
+
+// use takes units out of a full bucket.
+func (b *bucket) use(now time.Time, units float64) {
+	b.tokens.AllowN(now, int(math.Ceil(min(max(units, 0), float64(b.capacity)))))
+}
+
+func (b *bucket) left(now time.Time) (int64, time.Duration) {
+	tokens := b.tokens.TokensAt(now)
+	whole := math.Floor(tokens)
+	if whole >= float64(b.capacity) {
+		return b.capacity, 0
+	}
+	return int64(max(whole, 0)), b.fill(whole + 1 - tokens)
+}
+
+func (b *bucket) idle(now time.Time) bool { return b.tokens.TokensAt(now) >= float64(b.capacity) }
+
+func (b *bucket) save(now time.Time, s *Saved) {
+	s.Used = int64(math.Ceil(float64(b.capacity) - b.tokens.TokensAt(now)))
+	s.Until = now.Add(b.fill(float64(s.Used)))
+}
+
+// restore counts what has flowed back while nobody was there.
+func (b *bucket) restore(now time.Time, s *Saved) {
+	b.use(now, min(float64(s.Used), s.Until.Sub(now).Seconds()*float64(b.tokens.Limit())))
+}

@@ -1,0 +1,60 @@
+package ratelimit
+
+import (
+	"time"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+// period is an hour, a day or a month of the calendar in a zone.
+type period struct {
+	kind       gate.LimitKind
+	zone       *time.Location
+	start, end time.Time
+}
+
+func periodAt(kind gate.LimitKind, zone *time.Location, now time.Time) period {
+	if zone == nil {
+		zone = time.UTC
+	}
+	local := now.In(zone)
+	p := period{kind: kind, zone: zone}
+	switch kind {
+	case gate.MonthLimit:
+		first := time.Date(local.Year(), local.Month(), 1, 0, 0, 0, 0, time.UTC)
+		p.start, p.end = dayOf(first).Start(zone), dayOf(first.AddDate(0, 1, 0)).Start(zone)
+	case gate.PatientHourLimit:
+		// Where clocks are set back the same hour comes twice; each is one of its own.
+		into := time.Duration(local.Minute())*time.Minute + time.Duration(local.Second())*time.Second + time.Duration(local.Nanosecond())
+		p.start = now.Add(-into)
+		p.end = p.start.Add(time.Hour)
+	default:
+		day := dayOf(local)
+		p.start, p.end = day.Start(zone), day.AddDays(1).Start(zone)
+	}
+	return p
+}
+
+func dayOf(t time.Time) gate.Date { return gate.Date(t.Format(time.DateOnly)) }
+
+// patience is how far a clock may be set back before the period that had begun is given up: until then it goes on, or moving the clock to
+// and fro would begin the same day again and again.
+const patience = 48 * time.Hour
+
+// roll moves the period to now and reports whether a new one has begun, with nothing used. A clock that was set back begins none: what was
+// used stays used.
+func (p *period) roll(now time.Time) (begun bool) {
+	if now.Before(p.end) && p.start.Sub(now) <= patience {
+		return false
+	}
+	begun = !now.Before(p.end)
+	*p = periodAt(p.kind, p.zone, now)
+	return begun
+}
+
+// adopt goes on in another zone; what the running period used stays used until that zone's period ends.
+func (p *period) adopt(zone *time.Location, now time.Time) (begun bool) {
+	begun = p.roll(now)
+	*p = periodAt(p.kind, zone, now)
+	return begun
+}

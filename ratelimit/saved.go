@@ -1,0 +1,61 @@
+package ratelimit
+
+import (
+	"time"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+// Saved is what was used of one limit, as it is kept while the process does not run.
+type Saved struct {
+	Account  gate.AccountID `json:"account"`
+	Subject  string         `json:"subject"` // identifier of the account, organization or device
+	Limit    string         `json:"limit"`   // its name
+	Used     int64          `json:"used"`    // units, or patients
+	Patients []uint64       `json:"patients,omitempty"`
+	Until    time.Time      `json:"until"` // when it need not be remembered any more
+}
+
+// Save calls each with everything that must be remembered at now, one account at a time.
+func (b *Book) Save(now time.Time, each func(*Saved)) {
+	for id, a := range b.list() {
+		for _, s := range a.save(now) {
+			s.Account = id
+			each(s)
+		}
+	}
+}
+
+func (a *account) save(now time.Time) (list []*Saved) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for o, h := range a.limiters {
+		if h.idle(now) {
+			continue
+		}
+		s := &Saved{Subject: o.subject, Limit: o.limit}
+		if h.save(now, s); !s.Until.IsZero() {
+			list = append(list, s)
+		}
+	}
+	for o, s := range a.waiting {
+		kept := *s
+		kept.Subject, kept.Limit = o.subject, o.limit
+		list = append(list, &kept)
+	}
+	return list
+}
+
+// Restore takes back what was saved, before the first call. It counts as soon as a call asks for its limit.
+func (b *Book) Restore(now time.Time, s *Saved) {
+	if !now.Before(s.Until) {
+		return
+	}
+	a := b.account(s.Account)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiting == nil {
+		a.waiting = make(map[owner]*Saved)
+	}
+	a.waiting[owner{s.Subject, s.Limit}] = s
+}
