@@ -50,9 +50,10 @@ type Recertification struct {
 
 // Recertify demands that a material change be certified by due; until then the certified profile goes on.
 func (c Certification) Recertify(due time.Time, act Act) (Certification, error) {
+	if err := c.certified(); err != nil {
+		return c, err
+	}
 	switch {
-	case c.Approved == nil:
-		return c, Errorf(Conflict, "certification %s is not approved; there is nothing to recertify", c.ID)
 	case due.Before(act.At):
 		return c, FieldErrorf("due", "%s has passed", due.Format(time.RFC3339))
 	case c.RecertifyBy != nil && due.After(*c.RecertifyBy):
