@@ -138,3 +138,18 @@ func TestTheFirstAdminsActByTheirBadges(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyLocksEverybodyOut: an admin without a certificate cannot let anybody in, so whoever is left with one keeps it.
+func TestNobodyLocksEverybodyOut(t *testing.T) {
+	o := newOffice(t)
+	cho, err := o.Directory().Staff("cho")
+	must(t, err)
+	eve, err := o.Directory().Staff("eve")
+	must(t, err)
+	_, err = o.RevokeStaffCertificate(o.cho, eve.ID, eve.Certificates[0].Fingerprint, "lost")
+	must(t, err)
+	_, err = o.RevokeStaffCertificate(o.cho, cho.ID, cho.Certificates[0].Fingerprint, "lost as well")
+	refused(t, "the last certificate of an admin", err, gate.Conflict)
+	_, err = o.DisableStaff(o.cho, cho.ID, "left")
+	refused(t, "the last admin with a certificate", err, gate.Conflict)
+}
