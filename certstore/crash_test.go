@@ -148,7 +148,7 @@ func TestAFailedCommitDeniesAtOnceAndGrantsNothing(t *testing.T) {
 		if (got.Key.Revoked != nil) != reached || (len(got.Remediations[gate.OfDevice]) == 1) != reached || (s.Directory().Key(successor.ID) != nil) != reached {
 			t.Errorf("reached the disk: %t; but key %+v, remediations %v", reached, got.Key, got.Remediations)
 		}
-		again, err := reload(s)
+		again, err := s.Reread()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,7 +34,7 @@ func TestAKilledProcessLosesNothingThatItAnswered(t *testing.T) {
 		if key == nil || key.IssuedAt.Unix() < dawn.Unix()+answered {
 			t.Fatalf("round %d: the key is %v", round, key)
 		}
-		again, err := reload(s)
+		again, err := s.Reread()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -70,6 +70,20 @@ func read(db *badger.DB, keys *keyring, zones gate.Zones) (*reading, error) {
 	return r, nil
 }
 
+// Reread reads the store again, as a start does, into a directory of its own: verified, and what Directory must come to. A proof for tests, which
+// costs what a start costs.
+func (s *Store) Reread() (*Directory, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	r, err := read(s.db, s.keys, s.options.Zones)
+	if err != nil {
+		return nil, err
+	}
+	return &Directory{state: r.state}, nil
+}
+
 func readHead(txn *badger.Txn, keys *keyring) (head, error) {
 	item, err := txn.Get([]byte(headKey))
 	if errors.Is(err, badger.ErrKeyNotFound) {

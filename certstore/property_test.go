@@ -248,15 +248,6 @@ func (m model) standing(kind gate.SubjectKind, of string) []*gate.Remediation {
 	})
 }
 
-// reload reads the store again, into a directory of its own.
-func reload(s *Store) (*Directory, error) {
-	r, err := read(s.db, s.keys, s.options.Zones)
-	if err != nil {
-		return nil, err
-	}
-	return &Directory{state: r.state}, nil
-}
-
 func TestTheDirectoryIsWhatReadingTheStoreAgainGives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := testOptions("")
@@ -298,7 +289,7 @@ func TestTheDirectoryIsWhatReadingTheStoreAgainGives(t *testing.T) {
 }
 
 func compare(t *rapid.T, s *Store, want model) {
-	again, err := reload(s)
+	again, err := s.Reread()
 	if err != nil {
 		t.Fatal(err)
 	}

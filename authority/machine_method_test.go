@@ -1,0 +1,48 @@
+package authority_test
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/onerecord/certgate/authority"
+)
+
+// readers are the methods that change no record: what the machine need not drive. Whoever adds a method decides here, or teaches the machine and
+// the model what it does.
+var readers = []string{
+	"AccountStatus", "Anchors", "CAByName", "CRL", "Channels", "CheckAll", "Decisions", "Directory", "Dossier", "Effect", "Enrollment", "Export", "Forecast", "LastVerification",
+	"MAC", "Notices", "Now", "Operator", "Preview", "Prove", "ProveSince", "Queue", "Ready", "Rehearse", "Requirements", "Stats", "Store", "Verify",
+	// These change what is in memory, or begin and end the whole.
+	"Close", "DecisionID", "HandshakeRefused", "LogRefusal", "Start", "Unavailable",
+	// These are others by another name: ProposePerson and ProposeForPerson.
+	"ProposeStaff", "ProposeChange",
+	// Checkpoints are signed by a job, too, and are no records.
+	"Checkpoint",
+}
+
+// asked are the readers that want to know who asks.
+var asked = []string{"Dossier", "ProposeStaff", "ProposeChange"}
+
+// TestTheMachineDrivesEveryMethodThatChangesSomething fails where somebody adds one and does not say what the rules are.
+func TestTheMachineDrivesEveryMethodThatChangesSomething(t *testing.T) {
+	driven := new(machine).operations()
+	a := reflect.TypeFor[*authority.Authority]()
+	for m := range a.Methods() {
+		_, drives := driven[m.Name]
+		reads := slices.Contains(readers, m.Name)
+		changes := m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[authority.By]()
+		switch {
+		case reads && (drives || changes && !slices.Contains(asked, m.Name)):
+			t.Errorf("%s is called a reader, and is none", m.Name)
+		case !reads && !drives:
+			t.Errorf("no operation of the machine drives %s; add one to machine_*_test.go, with its rules, or call it a reader", m.Name)
+		}
+	}
+	for _, name := range append(slices.Clone(readers), slices.Sorted(maps.Keys(driven))...) {
+		if _, ok := a.MethodByName(name); !ok && name != "Use" {
+			t.Errorf("there is no method %s any more", name)
+		}
+	}
+}
