@@ -51,6 +51,9 @@ func (a *Authority) CreateOrganization(by By, in gate.Organization) (*gate.Organ
 		if _, err := certstore.Get[gate.Account](tx, string(in.Account)); err != nil {
 			return gate.Event{}, gate.InField("account", err)
 		}
+		if err := a.goesOn(in.Account); err != nil {
+			return gate.Event{}, err
+		}
 		for _, other := range a.dir.Organizations(in.Account) {
 			if other.Slug == in.Slug {
 				return gate.Event{}, &gate.Error{Kind: gate.Exists, Field: "slug", Text: "organization " + in.Slug + " exists already"}
@@ -74,6 +77,9 @@ func (a *Authority) CreateDevice(by By, in gate.Device) (*gate.Device, error) {
 			return gate.Event{}, gate.InField("organization", err)
 		}
 		in.Account = org.Account
+		if err := a.goesOn(in.Account); err != nil {
+			return gate.Event{}, err
+		}
 		for _, other := range a.dir.Devices(org.Account) {
 			if other.Organization == org.ID && other.Slug == in.Slug {
 				return gate.Event{}, &gate.Error{Kind: gate.Exists, Field: "slug", Text: "device " + in.Slug + " exists already"}
@@ -98,7 +104,7 @@ func (a *Authority) CreateContract(by By, in gate.Contract) (*gate.Contract, err
 		if _, err := certstore.Get[gate.Account](tx, string(in.Account)); err != nil {
 			return gate.Event{}, gate.InField("account", err)
 		}
-		if err := a.isFree(&in); err != nil {
+		if err := errors.Join(a.goesOn(in.Account), a.isFree(&in)); err != nil {
 			return gate.Event{}, err
 		}
 		certstore.Put(tx, &in)

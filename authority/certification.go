@@ -26,6 +26,9 @@ func (a *Authority) RequestCertification(by By, in gate.Certification) (*gate.Ce
 			return gate.Event{}, gate.InField("contract", err)
 		}
 		c.Account = contract.Account
+		if err := a.goesOn(c.Account); err != nil {
+			return gate.Event{}, err
+		}
 		for _, id := range c.Devices {
 			d, err := certstore.Get[gate.Device](tx, string(id))
 			if err != nil {

@@ -52,6 +52,15 @@ func (a *Authority) CloseAccount(by By, id gate.AccountID, last gate.Date, why s
 	return r, err
 }
 
+// goesOn refuses what would begin anew for an account that is terminated: that is for good, and a customer who is told of another term or
+// gets another link would believe otherwise.
+func (a *Authority) goesOn(id gate.AccountID) error {
+	if a.AccountStatus(id, a.moment()) != gate.Terminated {
+		return nil
+	}
+	return gate.Errorf(gate.Conflict, "the account is terminated, which is for good; nothing new begins in it")
+}
+
 // closable refuses a second end of the same account.
 func (a *Authority) closable(account *gate.Account, now time.Time) error {
 	for _, r := range a.dir.Remediations(account.ID) {

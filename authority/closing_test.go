@@ -68,3 +68,47 @@ func TestClosingsThatAreRefused(t *testing.T) {
 	_, err = w.CloseAccount(w.Cho, w.account.ID, "2027-06-30", "merged")
 	refused(t, "what is terminated", err, gate.Conflict)
 }
+
+func TestNothingNewBeginsInATerminatedAccount(t *testing.T) {
+	w := newTermIn(t, "UTC", "2027-12-31")
+	closing, err := w.CloseAccount(w.Cho, w.account.ID, "2027-06-30", "merged")
+	must(t, err)
+	certification := w.Directory().Certifications(w.account.ID)[0]
+	begin := map[string]func() error{
+		"an organization": func() error {
+			_, err := w.CreateOrganization(w.Ben, gate.Organization{Account: w.account.ID, Slug: "lab", Name: "Lab"})
+			return err
+		},
+		"a device": func() error {
+			_, err := w.CreateDevice(w.Ben, gate.Device{Organization: w.credential.Device.Organization, Slug: "more", Name: "More", Environment: gate.Preprod,
+				Addresses: gate.Addresses{Any: true}})
+			return err
+		},
+		"a further term": func() error {
+			_, err := w.Renew(w.Ben, w.contract.ID, authority.NewTerm{Last: "2028-12-31", Why: "again"})
+			return err
+		},
+		"another contract": func() error {
+			again := *w.contract
+			again.First, again.Last = "2030-01-01", "2030-12-31"
+			_, err := w.CreateContract(w.Ben, again)
+			return err
+		},
+		"a certification": func() error {
+			_, err := w.RequestCertification(w.Ben, gate.Certification{Contract: w.contract.ID, Devices: []gate.DeviceID{w.credential.Device.ID}, Profile: certification.Profile})
+			return err
+		},
+		"a link": func() error {
+			_, err := w.Release(w.Eve, w.credential.Device.ID, certification.ID)
+			return err
+		},
+	}
+	w.until(closing.From)
+	events := w.Store().EventCount()
+	for what, try := range begin {
+		refused(t, what, try(), gate.Conflict)
+	}
+	if n := w.Store().EventCount() - events; n != 0 {
+		t.Errorf("%d changes", n)
+	}
+}

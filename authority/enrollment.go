@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -45,7 +46,7 @@ func (a *Authority) Release(by By, device gate.DeviceID, certification gate.Cert
 			return gate.Event{}, err
 		}
 		e.Account = d.Account
-		if err := a.hasRoom(d.ID); err != nil {
+		if err := errors.Join(a.goesOn(d.Account), a.hasRoom(d.ID)); err != nil {
 			return gate.Event{}, err
 		}
 		if err := a.releaseCase(tx, by, d, certification); err != nil {

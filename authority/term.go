@@ -34,7 +34,7 @@ func (a *Authority) Renew(by By, id gate.ContractID, in NewTerm) (*gate.Contract
 			return gate.Event{}, err
 		}
 		if err = next.Resolve(time.LoadLocation); err == nil {
-			err = a.isFree(&next)
+			err = errors.Join(a.goesOn(next.Account), a.isFree(&next))
 		}
 		if err != nil {
 			return gate.Event{}, err
