@@ -145,3 +145,14 @@ func TestAnImportThatNoCommitTakesIsRefusedWithWhatWouldFit(t *testing.T) {
 	_, err = s.as("cho").Import(ctx, in)
 	wantKind(t, err, gate.Invalid)
 }
+
+// A contract whose days are wrong has not ended: only that they are wrong is told.
+func TestAWrongDayInAnImportIsOneMistake(t *testing.T) {
+	s := open(t)
+	c := old("acme")
+	c.Contract.Last = "2027-02-29"
+	_, err := s.as("cho").Import(ctx, api.NewImport{Source: "x", Customers: []api.OldCustomer{c}})
+	if e, ok := errors.AsType[*gate.Error](err); !ok || e.Field != "customers[0].contract.last" {
+		t.Errorf("error %v", err)
+	}
+}

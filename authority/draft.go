@@ -187,6 +187,9 @@ func (d *draft) certified(contract *gate.Contract, devices map[string]*gate.Devi
 	if c == nil || len(d.faults) > before {
 		return
 	}
+	if _, ends := contract.Term(); ends.IsZero() {
+		return // its days were noted: what has none has not ended
+	}
 	taken, err := c.TakeOver(gate.PastApproval{On: in.ApprovedOn, By: in.ApprovedBy, Import: *d.imported}, contract, d.a.Requirements())
 	if d.note("certified", err) {
 		*c = taken
