@@ -20,7 +20,7 @@ func storyCaddyfile() (string, error) {
 		{"#checkpoint_file /mnt/backup/certgate/checkpoints", "checkpoint_file {$WORK}/elsewhere/checkpoints"},
 		{"https://connect.example.com", "{$PUBLIC}"},
 		{"http://pki.example.com\n\n", "{$PKI}\n\n"},
-		{"closed      2026-12-24 2026-12-31", "closed      2027-12-24 2027-12-31"},
+		{"closed      2026-12-24 2026-12-31", "closed      2027-07-06 2027-12-31"},
 		{"# smtp mail.example.com:587 {\n\t\t#	from          certification@example.com\n\t\t#	username      certgate\n\t\t#	password_file /etc/certgate/smtp-password\n\t\t# }", "smtp {$SMTP}"},
 		{"# webhook https://hooks.example.com/certgate {\n\t\t#	secret_file /etc/certgate/webhook-secret\n\t\t# }", "webhook {$WEBHOOK} {\n\t\t\tsecret_file {$WORK}/webhook-secret\n\t\t\tallow_private\n\t\t}"},
 		{"tls {", "tls internal {"},

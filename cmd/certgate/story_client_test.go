@@ -97,8 +97,9 @@ type client struct {
 	*caller
 	mu    sync.Mutex
 	calls int   // guarded by mu
-	bad   error // guarded by mu; the first call since the last look that was not answered, or refused
 	last  reply // guarded by mu
+	bad   error // guarded by mu; the first call that was not answered, or not as it is known
+	known reply // guarded by mu; a refusal that goes on, as a story has seen
 }
 
 func (s *story) client(ts *testscript.TestScript, _ bool, args []string) {
@@ -138,7 +139,7 @@ func (c *client) run(ctx context.Context, method, url string) {
 		c.mu.Lock()
 		c.calls++
 		c.last = r
-		if err == nil && r.status != http.StatusOK {
+		if err == nil && r.status != http.StatusOK && r.String() != c.known.String() {
 			err = fmt.Errorf("call %d was answered %s: %s", c.calls, strconv.Itoa(r.status), r.body)
 		}
 		if c.bad == nil {
@@ -148,8 +149,17 @@ func (c *client) run(ctx context.Context, method, url string) {
 	}
 }
 
-// passes waits for three calls that begin from now on: the first two answers may be of calls that were under way.
+// passes waits until a refusal that was known is over, and for three calls: the first may have been under way.
 func (c *client) passes(ts *testscript.TestScript) {
+	until(ts, "end of the refusal", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		over := c.known.status == 0 || c.last.status == http.StatusOK
+		if over {
+			c.known = reply{}
+		}
+		return over
+	})
 	c.mu.Lock()
 	before := c.calls
 	c.mu.Unlock()
@@ -168,7 +178,7 @@ func (c *client) passes(ts *testscript.TestScript) {
 	}
 }
 
-// refused waits for the refusal, and forgets it: later calls may pass again.
+// refused waits for the refusal. None but passed calls may have come before it.
 func (c *client) refused(ts *testscript.TestScript, want string) {
 	until(ts, "refusal "+want, func() bool {
 		c.mu.Lock()
@@ -177,5 +187,5 @@ func (c *client) refused(ts *testscript.TestScript, want string) {
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bad = nil
+	c.bad, c.known = nil, c.last
 }

@@ -20,6 +20,8 @@ import (
 //
 //	founded            what a story begins with, unless it tells of it: init, start, and three people with a profile each: ben (interviewer,
 //	                   operator; the default), cho (approver, admin) and eve (issuer, admin)
+//	certified FILE     onboards the customer of the file and takes it through interview, approval, release and enrollment; $CASE, $CONTRACT
+//	enroll WHO DEVICE  releases a device of $CASE and takes its credential into WHO
 //	server start|stop|kill     runs the server until it is ready; ends it as a terminal would; ends it without any warning
 //	clock TIME|+SPAN   moves everybody's clock, and waits until the server has done what was due
 //	code N COMMAND...  runs certgate, which must end with exit code N
@@ -32,7 +34,8 @@ import (
 //	client WHO METHOD PATH                does so over and over, on one connection that is kept open
 //	client WHO passes                     waits for some calls; none has been refused since it began, and the connection is still the first
 //	client WHO refused STATUS CODE        waits until its calls are refused so
-//	metrics            prints the metrics
+//	metrics            prints certgate's metrics
+//	customers N FILE LINE      writes so many customers from before certgate, with a mistake on the line
 func TestStories(t *testing.T) {
 	t.Parallel()
 	stories, err := filepath.Glob("testdata/stories/*.txtar")
@@ -46,8 +49,8 @@ func TestStories(t *testing.T) {
 			testscript.Run(t, testscript.Params{
 				Files: []string{file}, Setup: s.setup, UpdateScripts: os.Getenv("UPDATE") != "",
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
-					"founded": s.founded, "server": s.server, "clock": s.clock, "code": code, "id": id,
-					"mail": s.mail, "link": s.link, "smtp": s.smtp, "webhook": s.webhook, "call": s.call, "client": s.client, "metrics": s.metrics,
+					"founded": s.founded, "server": s.server, "certified": s.certified, "enroll": s.enroll, "clock": s.clock, "code": code, "id": id,
+					"mail": s.mail, "link": s.link, "smtp": s.smtp, "webhook": s.webhook, "call": s.call, "client": s.client, "metrics": s.metrics, "customers": customers,
 				},
 			})
 		})
