@@ -36,6 +36,7 @@ type scene struct {
 	newcomer    *gate.Staff // proposed by cho
 	empty       *gate.Account
 	life        lifeScene
+	waiting     gate.ImportID // imported by cho, with a token
 }
 
 func (o *office) scene() *scene {
@@ -59,6 +60,8 @@ func (o *office) scene() *scene {
 	s.suspension, err = o.Impose(o.ben, authority.Imposition{Subject: gate.Subject{Kind: gate.DeviceSubject, ID: string(s.fresh.ID)}, Measure: gate.Suspend, Why: "test"})
 	must(o.t, err)
 	s.newcomer, err = o.ProposeStaff(o.cho, gate.Staff{Name: "fay", Email: "fay@example.com", Roles: []gate.Role{gate.Auditor}}, newCSR(o.t))
+	must(o.t, err)
+	s.waiting, err = o.Import(o.cho, takeover(incumbentHere("waiting", authority.OldCredentials{Tokens: []string{oldToken}})))
 	must(o.t, err)
 	s.life = o.lifeScene()
 	o.reason(s.live.got)
@@ -90,6 +93,16 @@ func operations() []operation {
 		{"Import", gate.DecideCase, "cho", gate.CustomersImported, "", func(o *office, _ *scene, by authority.By) error {
 			_, err := o.Import(by, authority.Takeover{Source: "a spreadsheet", Customers: []authority.Customer{{Account: applicant("taken-over")}}})
 			return err
+		}},
+		{"Import with a token", gate.TrustForeign, "cho", gate.CustomersImported, "", func(o *office, _ *scene, by authority.By) error {
+			_, err := o.Import(by, takeover(incumbentHere("with-token", authority.OldCredentials{Tokens: []string{oldToken + "2"}})))
+			return err
+		}},
+		{"ConfirmImport", gate.TrustForeign, "eve", gate.ImportConfirmed, "", func(o *office, s *scene, by authority.By) error {
+			return o.ConfirmImport(by, s.waiting)
+		}},
+		{"RejectImport", gate.Stop, "ben", gate.ImportRejected, "", func(o *office, s *scene, by authority.By) error {
+			return o.RejectImport(by, s.waiting, "test")
 		}},
 		{"CreateDevice", gate.ManageAccounts, "ben", gate.DeviceCreated, "", func(o *office, s *scene, by authority.By) error {
 			_, err := o.CreateDevice(by, gate.Device{Organization: s.fresh.Organization, Slug: "more", Name: "More", Environment: gate.Sandbox, Addresses: gate.Addresses{Any: true}})

@@ -61,12 +61,22 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 
 	key, _ := call.Request.Present()
 	call.probe = certstore.Probe{Handle: key.Handle, Host: r.Host}
+	var token *gate.Key
+	if key.Shape == gate.Foreign {
+		if token = a.token(key.Text); token != nil {
+			call.probe.Handle = token.Handle
+		}
+	}
 	if r.Leaf != nil {
 		call.probe.Leaf, call.probe.Anchor = r.Leaf.Fingerprint, r.Leaf.Anchor
 	}
 	a.dir.Caller(&call.probe, &call.Caller)
-	if key.Shape == gate.WellFormed {
-		call.Caller.KeyProven = a.macs.proves(call.Caller.Key, key.Text)
+	switch found := call.Caller.Key; key.Shape {
+	case gate.WellFormed:
+		call.Caller.KeyProven = a.macs.proves(found, key.Text)
+	case gate.Foreign:
+		call.Caller.KeyProven = token != nil && found != nil && found.ID == token.ID && found.MAC == token.MAC
+	case gate.NoKey, gate.Malformed, gate.BadChecksum:
 	}
 	call.Decision = decide(&call.Request, &call.Caller, now)
 	if call.Allowed() {

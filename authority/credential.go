@@ -41,16 +41,17 @@ func (a *Authority) SandboxKey(by By, device gate.DeviceID) (string, *gate.Key, 
 // maxLive is how many live keys, and how many live certificates, a device may have: enough for a change-over.
 const maxLive = 2
 
-// hasRoom refuses a further key or certificate for a device that has as many as it may have.
+// hasRoom refuses a further key or certificate for a device that has as many as it may have. What waits for an import to be confirmed
+// counts: it must find room then.
 func (a *Authority) hasRoom(device gate.DeviceID) error {
 	keys, certificates := 0, 0
 	for _, k := range a.dir.Keys(device) {
-		if k.State(a.now()).Live() {
+		if s := k.State(a.now()); s.Live() || s == gate.Waiting {
 			keys++
 		}
 	}
 	for _, c := range a.dir.Certificates(device) {
-		if c.State(a.now()).Live() {
+		if s := c.State(a.now()); s.Live() || s == gate.Waiting {
 			certificates++
 		}
 	}

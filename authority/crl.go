@@ -47,10 +47,10 @@ type CRL struct {
 	events      int64 // how many there were when it was last found to be complete
 }
 
-// CAByName finds a CA by the name in its paths.
+// CAByName finds a CA of ours by the name in its paths. What imported CAs are, and what they revoke, is for their owners to say.
 func (a *Authority) CAByName(name string) *gate.CA {
 	for _, ca := range a.dir.CAs() {
-		if caName(ca.Fingerprint) == name {
+		if ca.Imported == nil && caName(ca.Fingerprint) == name {
 			return ca
 		}
 	}

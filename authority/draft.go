@@ -19,6 +19,7 @@ type draft struct {
 	path     string       // of the customer in the input; empty: it is all of it
 	accounts []drafted
 	records  []gate.Record
+	foreign  foreign
 	faults   gate.Faults
 	failed   error // something that is no fault of the input
 }
@@ -29,7 +30,7 @@ type drafted struct {
 }
 
 func (a *Authority) draft(by By, imported *gate.Import) *draft {
-	return &draft{a: a, by: by, imported: imported}
+	return &draft{a: a, by: by, imported: imported, foreign: foreign{tokens: make(map[gate.Fingerprint]string), leaves: make(map[gate.Fingerprint]string)}}
 }
 
 // note keeps what is wrong with a field of the customer.
@@ -37,10 +38,7 @@ func (d *draft) note(field string, err error) bool {
 	if err == nil {
 		return true
 	}
-	if d.path != "" {
-		field = d.path + "." + field
-	}
-	d.failed = errors.Join(d.failed, d.faults.Add(gate.InField(field, err)))
+	d.failed = errors.Join(d.failed, d.faults.Add(gate.InField(d.at(field), err)))
 	return false
 }
 
@@ -58,11 +56,7 @@ func (d *draft) customer(in Customer) *gate.Account {
 			account.Owner = owner.ID
 		}
 	}
-	path := "account.slug"
-	if d.path != "" {
-		path = d.path + "." + path
-	}
-	d.accounts = append(d.accounts, drafted{account.Slug, path})
+	d.accounts = append(d.accounts, drafted{account.Slug, d.at("account.slug")})
 	d.keep(&account)
 	devices := d.devices(&account, in.Devices, d.organizations(&account, in.Organizations))
 	contract := d.contract(&account, in.Contract)
@@ -123,6 +117,9 @@ func (d *draft) devices(account *gate.Account, list []CustomerDevice, organizati
 		device.CreatedAt = account.CreatedAt
 		devices[slug+"/"+device.Slug] = &device
 		d.keep(&device)
+		if d.imported != nil {
+			d.credentials(field, &device, list[i].Old)
+		}
 	}
 	return devices
 }
@@ -209,6 +206,7 @@ func (d *draft) put(tx *certstore.Tx) error {
 		}
 		seen[account.slug] = true
 	}
+	faults = append(faults, d.pinsAreFree()...)
 	if err := errors.Join(d.failed, faults.Err()); err != nil {
 		return err
 	}

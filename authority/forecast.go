@@ -3,6 +3,7 @@ package authority
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/onerecord/certgate/certstore"
@@ -23,6 +24,9 @@ func (a *Authority) Rehearse(r *gate.Request, device *gate.Device, now time.Time
 		text, _, err := gate.NewKey(device.Environment, zeros{})
 		if err != nil {
 			return nil, err
+		}
+		if key.Imported != nil {
+			text = strings.Repeat("0", gate.MinToken)
 		}
 		r.Authorization = []string{"Bearer " + text} // any key of the right form: what counts is the record
 		probe.Handle = key.Handle

@@ -65,6 +65,18 @@ func (m *macs) proves(record *gate.Key, text string) bool {
 	return subtle.ConstantTimeCompare(c.sum[:], want[:]) == 1 && record != nil
 }
 
+// under is the MAC under one version of the pepper; false if there is no such version.
+func (m *macs) under(version int, text string) (out gate.Fingerprint, ok bool) {
+	pool := (*m.byVersion.Load())[version]
+	if pool == nil {
+		return out, false
+	}
+	c := pool.Get().(*mac) //nolint:errcheck,forcetypeassert // the pool makes nothing else
+	defer pool.Put(c)
+	c.compute(text)
+	return c.sum, true
+}
+
 // sum is the MAC under the newest pepper, for a key that is being made.
 func (m *macs) sum(text string) (version int, out gate.Fingerprint) {
 	version = int(m.newest.Load())

@@ -23,6 +23,7 @@ type Customer struct {
 type CustomerDevice struct {
 	Organization string
 	gate.Device
+	Old OldCredentials // for Import only
 }
 
 // CustomerCase is a certification: production devices as DEVICE or ORGANIZATION/DEVICE, and the profile.
@@ -42,7 +43,8 @@ type PastCase struct {
 type Takeover struct {
 	Source    string // where the list was read from, in words
 	Customers []Customer
-	Rehearse  bool // find out what is wrong and change nothing
+	CAs       []string // PEM: customers' own CAs, which issued certificates of several devices
+	Rehearse  bool     // find out what is wrong and change nothing
 }
 
 // The limits of a takeover, which is one commit.
@@ -79,19 +81,21 @@ func (a *Authority) Onboard(by By, in Customer) (*gate.Account, error) {
 
 // Import takes over customers from before certgate in one commit, or none of them, and names the import. Who imports counts as the
 // approver of what was certified before, so it takes an approver, and somebody else must release it. Nobody is told: the customers know,
-// and hear of it when they are released. A rehearsal names no import. Its error is gate.Faults where several things are wrong.
+// and hear of it when they are released. Tokens and certificates that devices bring along take an admin, and count once a second one has
+// confirmed them, see ConfirmImport. A rehearsal names no import. Its error is gate.Faults where several things are wrong.
 func (a *Authority) Import(by By, in Takeover) (gate.ImportID, error) {
 	if err := errors.Join(by.May(gate.ManageAccounts), by.May(gate.DecideCase)); err != nil {
 		return "", err
 	}
 	made := &gate.Import{ID: gate.ImportID(a.newID(gate.ImportPrefix)), By: by.Staff, At: a.moment(), Source: in.Source}
-	if err := made.Check(); err != nil {
+	if err := errors.Join(made.Check(), in.mayBring(by)); err != nil {
 		return "", err
 	}
 	if n := len(in.Customers); n == 0 || n > MaxCustomers {
 		return "", gate.FieldErrorf("customers", "names %d; 1 to %d can be imported at a time", n, MaxCustomers)
 	}
 	d := a.draft(by, made)
+	d.commonCAs(in.CAs)
 	for i := range in.Customers {
 		d.path = fmt.Sprintf("customers[%d]", i)
 		if in.Customers[i].Case != nil {
@@ -99,6 +103,7 @@ func (a *Authority) Import(by By, in Takeover) (gate.ImportID, error) {
 		}
 		d.customer(in.Customers[i])
 	}
+	d.casAreNeeded()
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
 		if err := errors.Join(d.put(tx), d.fits()); err != nil {
 			return gate.Event{}, err
@@ -106,10 +111,25 @@ func (a *Authority) Import(by By, in Takeover) (gate.ImportID, error) {
 		if in.Rehearse {
 			return gate.Event{}, errRehearsed
 		}
-		return gate.Event{Verb: gate.CustomersImported, Object: string(made.ID), Detail: fmt.Sprintf("%d from %s", len(in.Customers), in.Source)}, nil
+		return gate.Event{Verb: gate.CustomersImported, Object: string(made.ID), Detail: fmt.Sprintf("%d from %s", len(in.Customers), in.Source) + d.brought()}, nil
 	})
 	if errors.Is(err, errRehearsed) {
 		return "", nil
 	}
 	return made.ID, err
+}
+
+// mayBring refuses credentials from who is no admin.
+func (in *Takeover) mayBring(by By) error {
+	if len(in.CAs) > 0 {
+		return by.May(gate.TrustForeign)
+	}
+	for i := range in.Customers {
+		for j := range in.Customers[i].Devices {
+			if in.Customers[i].Devices[j].Old.any() {
+				return by.May(gate.TrustForeign)
+			}
+		}
+	}
+	return nil
 }

@@ -30,7 +30,7 @@ func (a *Authority) syncTrust() error {
 	now := a.now()
 	trust := &Trust{anchors: make(map[gate.Audience]*issuer.Anchors)}
 	for _, audience := range []gate.Audience{gate.Customers, gate.Operators} {
-		var certs []*x509.Certificate
+		var certs, foreign []*x509.Certificate
 		var ders [][]byte
 		for _, ca := range a.dir.CAs() {
 			if ca.Audience != audience || !ca.Anchors(now) {
@@ -40,9 +40,17 @@ func (a *Authority) syncTrust() error {
 			if err != nil {
 				return fmt.Errorf("read CA %s: %w", ca.Fingerprint, err)
 			}
-			certs, ders = append(certs, cert), append(ders, ca.DER)
+			ders = append(ders, ca.DER)
+			if ca.Imported != nil {
+				foreign = append(foreign, cert)
+			} else {
+				certs = append(certs, cert)
+			}
 		}
 		anchors, err := issuer.NewAnchors(certs...)
+		if err == nil {
+			anchors, err = anchors.With(foreign...)
+		}
 		if err != nil {
 			return fmt.Errorf("no CA for %s is in force: %w", audience, err)
 		}

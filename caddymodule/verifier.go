@@ -22,7 +22,7 @@ func init() {
 	caddy.RegisterModule(new(Verifier))
 }
 
-// Verifier refuses strangers in the TLS handshake: certificates that no CA of ours issued, and ones that are not for clients. What
+// Verifier refuses strangers in the TLS handshake: certificates that no CA of ours or imported one issued, and ones that are not for clients. What
 // it lets pass is judged on every request all the same. It reads the trust file alone and never the store, so that no handshake
 // waits for anything; a certificate that we issued and that has expired or was revoked is answered over HTTP, with words.
 type Verifier struct {
@@ -122,7 +122,7 @@ func (t *trustFile) anchors() (*issuer.Anchors, error) {
 		}
 		return nil, readErr
 	}
-	list, err2 := issuer.NewAnchors(certs...)
+	list, err2 := issuer.ReadAnchors(certs...)
 	if err2 != nil {
 		return nil, err2
 	}

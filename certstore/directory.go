@@ -26,6 +26,8 @@ type state struct {
 	// What requests and people find records by.
 	slugs        map[string]*accountNode
 	handles      map[string]*keyNode
+	foreign      map[gate.Fingerprint]*keyNode // imported tokens, by their MAC
+	peppered     map[int]int                   // how many of them there are, by the version of the pepper
 	fingerprints map[gate.Fingerprint]*certificateNode
 	tokens       map[gate.Fingerprint]*gate.Enrollment
 	cas          map[gate.Fingerprint]*gate.CA
@@ -115,6 +117,8 @@ func newState() state {
 		certificates:  make(map[gate.CertificateID]*certificateNode),
 		slugs:         make(map[string]*accountNode),
 		handles:       make(map[string]*keyNode),
+		foreign:       make(map[gate.Fingerprint]*keyNode),
+		peppered:      make(map[int]int),
 		fingerprints:  make(map[gate.Fingerprint]*certificateNode),
 		tokens:        make(map[gate.Fingerprint]*gate.Enrollment),
 		cas:           make(map[gate.Fingerprint]*gate.CA),

@@ -72,11 +72,12 @@ func golden() map[gate.RecordKind]gate.Record {
 		},
 		&gate.Key{
 			ID: "key_1", Account: "acc_1", Device: "dev_1", Environment: gate.Production, Handle: "0123456789", Pepper: 1, MAC: fixedPrint(4),
-			IssuedAt: dawn, FirstUsedAt: &later, RetireAt: &later, Revoked: revoked,
+			IssuedAt: dawn, FirstUsedAt: &later, RetireAt: &later, Revoked: revoked, Imported: &gate.TakenOver{Import: imported, Confirmed: &act},
 		},
 		&gate.Certificate{
 			ID: "crt_1", Account: "acc_1", Device: "dev_1", Environment: gate.Sandbox, Fingerprint: fixedPrint(5), Issuer: fixedPrint(6), Serial: "0a",
 			PublicKey: fixedPrint(7), DER: []byte{3, 4}, NotBefore: dawn, NotAfter: later, IssuedAt: dawn, FirstUsedAt: &later, Revoked: revoked,
+			Imported: &gate.TakenOver{Import: imported, Confirmed: &act},
 		},
 		&gate.Enrollment{
 			ID: "enr_1", Account: "acc_1", Device: "dev_1", Certification: "cas_1", TokenHash: fixedPrint(8), Notice: "not_1", ReleasedBy: "stf_eve",
@@ -107,7 +108,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		},
 		&gate.CA{
 			Fingerprint: fixedPrint(10), Audience: gate.Customers, DER: []byte{6}, RootDER: []byte{7}, SealedKey: []byte{8}, NotBefore: dawn, NotAfter: later,
-			IssuesFrom: &dawn, Retired: &gate.Ending{At: later, By: "stf_eve", Why: "rotated"},
+			IssuesFrom: &dawn, Retired: &gate.Ending{At: later, By: "stf_eve", Why: "rotated"}, Imported: &gate.TakenOver{Import: imported, Confirmed: &act},
 		},
 		&gate.Pepper{Version: 1, Sealed: []byte{9}, CreatedAt: dawn},
 		&gate.BehaviorTable{

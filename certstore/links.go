@@ -123,12 +123,14 @@ func (s *state) putKey(r *gate.Key) {
 	n := node(s.keys, r.ID)
 	if old := n.record; old != nil {
 		release(s.handles, old.Handle, n)
+		s.releaseToken(old, n)
 		if old.Device != r.Device {
 			n.device.keys = without(n.device.keys, old)
 		}
 	}
 	n.record, n.device = r, node(s.devices, r.Device)
 	s.handles[r.Handle] = n
+	s.holdToken(r, n)
 	n.device.keys = place(n.device.keys, r)
 	s.lists.keys = place(s.lists.keys, r)
 }

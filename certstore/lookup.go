@@ -97,7 +97,10 @@ func (d *Directory) holder(n name) string {
 			r = o.slugs[slug].record
 		}
 	case gate.KeyRecord:
-		if k := d.handles[n.value]; k != nil {
+		if k := d.handles[n.value]; n.value != "" && k != nil {
+			r = k.record
+		}
+		if k := d.foreign[n.hash]; n.value == "" && k != nil {
 			r = k.record
 		}
 	case gate.CertificateRecord:

@@ -32,6 +32,8 @@ type dump struct {
 	Badges         map[gate.Fingerprint]gate.StaffID
 	Tokens         map[gate.Fingerprint]*gate.Enrollment
 	Paths          map[string]string
+	Foreign        map[gate.Fingerprint]*gate.Key
+	TokenPeppers   []int
 }
 
 const poolSize = 4 // identifiers of a kind that the property draws from
@@ -44,7 +46,10 @@ func dumpOf(d *Directory) *dump {
 		Remediations: map[gate.AccountID][]*gate.Remediation{}, Keys: map[gate.DeviceID][]*gate.Key{},
 		Certificates: map[gate.DeviceID][]*gate.Certificate{}, Enrollments: map[gate.DeviceID][]*gate.Enrollment{},
 		Callers: map[Probe]*gate.Caller{}, Badges: map[gate.Fingerprint]gate.StaffID{}, Tokens: map[gate.Fingerprint]*gate.Enrollment{}, Paths: map[string]string{},
+		Foreign: map[gate.Fingerprint]*gate.Key{},
 	}
+	versions, count := d.TokenPeppers()
+	out.TokenPeppers = slices.Sorted(slices.Values(versions[:count]))
 	for n := range poolSize + 1 {
 		account, device := gate.AccountID(pooled("acc", n)), gate.DeviceID(pooled("dev", n))
 		if n == poolSize {
@@ -58,6 +63,7 @@ func dumpOf(d *Directory) *dump {
 			out.Badges[fixedPrint(n)] = staff.ID
 		}
 		out.Tokens[fixedPrint(n)] = d.EnrollmentByToken(fixedPrint(n))
+		out.Foreign[fixedPrint(n)] = d.TokenByMAC(fixedPrint(n))
 	}
 	for _, p := range probes() {
 		out.Callers[p] = caller(d, &p)
@@ -122,7 +128,7 @@ func drawn(t *rapid.T) gate.Record {
 	case gate.CertificationRecord:
 		return &gate.Certification{ID: gate.CertificationID(pooled("cas", own)), Account: account, Devices: drawnDevices(t)}
 	case gate.KeyRecord:
-		return &gate.Key{ID: gate.KeyID(pooled("key", own)), Account: account, Device: gate.DeviceID(ref("dev")), Environment: gate.Production, Handle: fmt.Sprintf("handle-%d", n.Draw(t, "handle")), Revoked: revoked()}
+		return drawnKey(t, own, account, revoked())
 	case gate.CertificateRecord:
 		return &gate.Certificate{ID: gate.CertificateID(pooled("crt", own)), Account: account, Device: gate.DeviceID(ref("dev")), Environment: gate.Production, Fingerprint: fixedPrint(n.Draw(t, "print")), DER: []byte{1}, Revoked: revoked()}
 	case gate.EnrollmentRecord:
@@ -146,6 +152,16 @@ func drawn(t *rapid.T) gate.Record {
 	case gate.MarkRecord:
 	}
 	return &gate.Mark{ID: pooled("mark", own), Object: name()}
+}
+
+func drawnKey(t *rapid.T, own int, account gate.AccountID, revoked *gate.Revocation) gate.Record {
+	n := rapid.IntRange(0, poolSize-1)
+	k := &gate.Key{ID: gate.KeyID(pooled("key", own)), Account: account, Device: gate.DeviceID(pooled("dev", n.Draw(t, "dev"))), Environment: gate.Production,
+		Handle: fmt.Sprintf("handle-%d", n.Draw(t, "handle")), Pepper: 1, MAC: fixedPrint(n.Draw(t, "mac")), Revoked: revoked}
+	if rapid.Bool().Draw(t, "imported") {
+		k.Imported, k.Pepper = &gate.TakenOver{Import: gate.Import{ID: "imp_1"}}, n.Draw(t, "pepper")
+	}
+	return k
 }
 
 func drawnDevices(t *rapid.T) []gate.DeviceID {

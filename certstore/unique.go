@@ -12,6 +12,9 @@ type name struct {
 
 func (n name) taken(by string) error {
 	shown := n.value
+	if shown == "" && n.kind == gate.KeyRecord { // the MAC of a token is nobody's to see
+		return gate.Errorf(gate.Exists, "this token is taken by %s", by)
+	}
 	if shown == "" {
 		shown = n.hash.String()
 	}
@@ -28,7 +31,11 @@ func names(r gate.Record) []name {
 	case *gate.Device:
 		return []name{{kind: gate.DeviceRecord, field: "slug", value: string(r.Organization) + "/" + r.Slug}}
 	case *gate.Key:
-		return []name{{kind: gate.KeyRecord, field: "handle", value: r.Handle}}
+		list := []name{{kind: gate.KeyRecord, field: "handle", value: r.Handle}}
+		if r.Imported != nil {
+			list = append(list, name{kind: gate.KeyRecord, field: "token", hash: r.MAC})
+		}
+		return list
 	case *gate.Certificate:
 		return []name{{kind: gate.CertificateRecord, field: "fingerprint", hash: r.Fingerprint}}
 	case *gate.Enrollment:

@@ -2,7 +2,7 @@ package gate
 
 import "time"
 
-// Certificate is a client certificate that we issued to a device. It is found by the SHA-256 of its DER encoding, never by a name
+// Certificate is a client certificate that we issued to a device, or that an import pinned to it. It is found by the SHA-256 of its DER encoding, never by a name
 // in it.
 type Certificate struct {
 	ID          CertificateID `json:"id"`
@@ -19,6 +19,7 @@ type Certificate struct {
 	IssuedAt    time.Time     `json:"issued_at"`
 	FirstUsedAt *time.Time    `json:"first_used_at,omitempty"`
 	Revoked     *Revocation   `json:"revoked,omitempty"`
+	Imported    *TakenOver    `json:"imported,omitempty"` // not ours: pinned to the device, with a CA that is good for nothing else
 }
 
 // State is the certificate's state at now.
@@ -26,6 +27,8 @@ func (c *Certificate) State(now time.Time) CredentialState {
 	switch {
 	case c.Revoked != nil: // whatever the clock says, as with keys
 		return Revoked
+	case c.Imported.Waits():
+		return Waiting
 	case now.Before(c.NotBefore):
 		return NotYetValid
 	case now.After(c.NotAfter):
@@ -52,25 +55,27 @@ const (
 	Operators Audience = "staff"
 )
 
-// CA is an issuing certificate authority of ours: a trust anchor for what it issued. Roots are not anchors.
+// CA is an issuing certificate authority of ours: a trust anchor for what it issued. Roots are not anchors. An imported one is a
+// customer's: an anchor for the certificates that were pinned with it and for nothing else it issued; it never issues for us.
 type CA struct {
 	Fingerprint Fingerprint `json:"fingerprint"` // SHA-256 of DER; its identifier
 	Audience    Audience    `json:"audience"`
 	DER         []byte      `json:"der"`
-	RootDER     []byte      `json:"root_der"`
-	SealedKey   []byte      `json:"sealed_key"` // PKCS #8, sealed; only the store can open it
+	RootDER     []byte      `json:"root_der"`   // none of an imported one
+	SealedKey   []byte      `json:"sealed_key"` // PKCS #8, sealed; only the store can open it; none of an imported one
 	NotBefore   time.Time   `json:"not_before"`
 	NotAfter    time.Time   `json:"not_after"`
 	IssuesFrom  *time.Time  `json:"issues_from,omitempty"` // nil: standby, trusted but not yet issuing
 	Retired     *Ending     `json:"retired,omitempty"`     // no longer an anchor
+	Imported    *TakenOver  `json:"imported,omitempty"`    // a customer's, added with certificates that it issued
 }
 
 // Anchors reports whether certificates under this CA are trusted at now.
 func (a *CA) Anchors(now time.Time) bool {
-	return a.Retired == nil && !now.Before(a.NotBefore) && !now.After(a.NotAfter)
+	return a.Retired == nil && !a.Imported.Waits() && !now.Before(a.NotBefore) && !now.After(a.NotAfter)
 }
 
 // Issues reports whether this CA is in use for new certificates at now; of several the one with the latest IssuesFrom is.
 func (a *CA) Issues(now time.Time) bool {
-	return a.Anchors(now) && a.IssuesFrom != nil && !now.Before(*a.IssuesFrom)
+	return a.Imported == nil && a.Anchors(now) && a.IssuesFrom != nil && !now.Before(*a.IssuesFrom)
 }

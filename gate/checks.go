@@ -45,12 +45,21 @@ func (j *judge) registered() Reason {
 	switch {
 	case !j.e.NeedsCertificate():
 		return Allowed
-	case crt == nil || j.r.Leaf == nil || crt.Fingerprint != j.r.Leaf.Fingerprint || crt.Environment != j.e:
+	case crt == nil || j.r.Leaf == nil || crt.Fingerprint != j.r.Leaf.Fingerprint || crt.Environment != j.e || !j.pinned(crt):
 		return CertificateUnknown
 	case crt.Revoked != nil: // its dates were judged with the chain
 		return CertificateRevoked
 	}
 	return Allowed
+}
+
+// pinned reports whether a certificate may stand under the CA that it was found under. A customer's own CA vouches for the certificates
+// that were imported with it alone, and those stand under no other.
+func (j *judge) pinned(crt *Certificate) bool {
+	if crt.Imported == nil {
+		return j.c.Issuer == nil || j.c.Issuer.Imported == nil
+	}
+	return !crt.Imported.Waits() && crt.Issuer == j.r.Leaf.Anchor
 }
 
 // form refuses what two readers could read in two ways.
@@ -68,8 +77,10 @@ func (j *judge) key() Reason {
 	switch {
 	case presented.Shape == NoKey:
 		return KeyRequired
-	case presented.Shape != WellFormed || presented.Environment != j.e:
+	case presented.Shape != Foreign && (presented.Shape != WellFormed || presented.Environment != j.e):
 		return InvalidToken
+	case key != nil && (key.Imported != nil) != (presented.Shape == Foreign):
+		return InvalidToken // a key of ours is found by its handle, a token from before by its MAC, and neither by the other
 	case key == nil || !j.c.KeyProven || key.Environment != j.e || !key.State(j.now).Live():
 		return InvalidToken
 	case j.c.Device == nil || j.c.Device.ID != key.Device || j.c.Device.Environment != j.e ||

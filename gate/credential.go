@@ -65,11 +65,12 @@ const (
 	Expired
 	Revoked
 	NotYetValid
+	Waiting // imported, and the import is not confirmed
 )
 
 // String returns the state's name.
 func (s CredentialState) String() string {
-	return [...]string{"active", "retiring", "expired", "revoked", "not-yet-valid"}[s]
+	return [...]string{"active", "retiring", "expired", "revoked", "not-yet-valid", "waiting"}[s]
 }
 
 // Live reports whether the part can still be used.

@@ -41,6 +41,8 @@ const (
 	ContactsProposed        Verb = "account.contacts-proposed"
 	ContactsConfirmed       Verb = "account.contacts-confirmed"
 	ContactsWithdrawn       Verb = "account.contacts-withdrawn"
+	ImportConfirmed         Verb = "import.confirmed"
+	ImportRejected          Verb = "import.rejected"
 	OrganizationCreated     Verb = "organization.created"
 	DeviceCreated           Verb = "device.created"
 	ContractCreated         Verb = "contract.created"

@@ -17,6 +17,28 @@ type PastApproval struct {
 	Import Import `json:"import"`
 }
 
+// TakenOver marks a key, certificate or CA that came in with an import. None of them counts before a second admin has confirmed the
+// import: who imports could otherwise let in whom they like.
+type TakenOver struct {
+	Import    Import `json:"import"`
+	Confirmed *Act   `json:"confirmed,omitempty"`
+}
+
+// Waits reports whether the import waits to be confirmed. Nil does not: it is what was not imported.
+func (t *TakenOver) Waits() bool { return t != nil && t.Confirmed == nil }
+
+// Confirm makes what was imported count. Whoever imported it cannot confirm it.
+func (t TakenOver) Confirm(act Act) (*TakenOver, error) {
+	switch {
+	case t.Import.By == act.By:
+		return nil, Errorf(Forbidden, "you imported this; a second admin must confirm it")
+	case t.Confirmed != nil:
+		return nil, Errorf(Conflict, "import %s is confirmed already", t.Import.ID)
+	}
+	t.Confirmed = &act
+	return &t, nil
+}
+
 // Check reports what is wrong with an import as it was given.
 func (i *Import) Check() error { return checkText("source", i.Source, 300) }
 

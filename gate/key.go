@@ -30,6 +30,8 @@ type Key struct {
 	// RetireAt ends a key that has been replaced; until then it is retiring and still good.
 	RetireAt *time.Time  `json:"retire_at,omitempty"`
 	Revoked  *Revocation `json:"revoked,omitempty"`
+	// Imported marks a token from before certgate: any text, found by its MAC alone. Its Handle is no part of it, see NewTokenHandle.
+	Imported *TakenOver `json:"imported,omitempty"`
 }
 
 // State is the key's state at now.
@@ -37,6 +39,8 @@ func (k *Key) State(now time.Time) CredentialState {
 	switch {
 	case k.Revoked != nil: // whatever the clock says: one that was set back must not revive it
 		return Revoked
+	case k.Imported.Waits():
+		return Waiting
 	case k.RetireAt == nil:
 		return Active
 	case now.Before(*k.RetireAt):
@@ -119,6 +123,7 @@ const (
 	WellFormed           // tag, length, characters and checksum are right
 	Malformed            // not a key of ours at all
 	BadChecksum          // looks like a key, but a character was lost or changed
+	Foreign              // not of our making, and perhaps a token from before: see CheckToken
 )
 
 // PresentedKey is a key as a request brought it.
@@ -126,7 +131,7 @@ type PresentedKey struct {
 	Shape       KeyShape
 	Environment Environment // by its tag; NoEnvironment unless WellFormed
 	Handle      string      // empty unless WellFormed
-	Text        string      // the secret itself: never logged, never stored
+	Text        string      // the secret itself, of one that is WellFormed or Foreign: never logged, never stored
 }
 
 // String names the key without its secret.
@@ -156,7 +161,10 @@ func ParseKey(s string) PresentedKey {
 		}
 		return PresentedKey{Shape: WellFormed, Environment: e, Handle: s[len(tag) : len(tag)+handleLength], Text: s}
 	}
-	return PresentedKey{Shape: Malformed}
+	if !tokenShaped(s) {
+		return PresentedKey{Shape: Malformed}
+	}
+	return PresentedKey{Shape: Foreign, Text: s}
 }
 
 func checksumMatches(s string) bool {

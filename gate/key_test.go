@@ -152,22 +152,33 @@ func TestAKeyShowsItsShape(t *testing.T) {
 		{key + "0", gate.Malformed},
 		{key[:len(key)-1], gate.Malformed},
 		{key[:20] + "-" + key[21:], gate.Malformed},
-		{"ORPK_" + key[5:], gate.Malformed},
+		{"ORPK_" + key[5:], gate.Foreign},
 		{" " + key, gate.Malformed},
 		{key + " ", gate.Malformed},
 		{key + "\n", gate.Malformed},
 		{key + "," + key, gate.Malformed},
 		{"orpk_", gate.Malformed},
-		{untagged, gate.Malformed}, // its checksum is right, but it is of no environment
+		{untagged, gate.Foreign}, // its checksum is right, but it is of no environment
 		{"secret", gate.Malformed},
 		{strings.Repeat("x", 1<<20), gate.Malformed},
+		{strings.Repeat("x", 19), gate.Malformed},
+		{strings.Repeat("x", 20), gate.Foreign},
+		{strings.Repeat("~", 8192), gate.Foreign},
+		{strings.Repeat("x", 8193), gate.Malformed},
+		{strings.Repeat("x", 20) + "\x7f", gate.Malformed},
+		{strings.Repeat("x", 20) + "é", gate.Malformed},
+		{strings.Repeat("x", 20) + " x", gate.Malformed},
 	}
 	for _, row := range rows {
 		got := gate.ParseKey(row.text)
 		if got.Shape != row.want {
 			t.Errorf("%.60q: shape %d, want %d", row.text, got.Shape, row.want)
 		}
-		if got.Shape != gate.WellFormed && (got != gate.PresentedKey{Shape: got.Shape}) {
+		text := ""
+		if row.want == gate.Foreign {
+			text = row.text
+		}
+		if got.Shape != gate.WellFormed && (got != gate.PresentedKey{Shape: got.Shape, Text: text}) {
 			t.Errorf("%.60q: not well-formed and yet something was read from it", row.text)
 		}
 	}
@@ -321,6 +332,15 @@ func FuzzParseKey(f *testing.F) {
 	f.Add("Bearer orpk_" + strings.Repeat("0", 48))
 	f.Fuzz(func(t *testing.T, text string) {
 		key := gate.ParseKey(text)
+		if key.Shape == gate.Foreign {
+			if err := gate.CheckToken(text); err != nil && !gate.ContainsKey(text) || key != (gate.PresentedKey{Shape: gate.Foreign, Text: text}) {
+				t.Fatalf("%q is looked up as a token and cannot be imported as one: %v", text, err)
+			}
+			return
+		}
+		if gate.CheckToken(text) == nil {
+			t.Fatalf("%q can be imported and would never be found", text)
+		}
 		if key.Shape != gate.WellFormed {
 			if key.Text != "" || key.Handle != "" || key.Environment != gate.NoEnvironment {
 				t.Fatalf("%q is not well-formed, and yet %v was read from it", text, key)

@@ -59,7 +59,7 @@ const (
 	Issuer      Role = "issuer"      // releases enrollments and sandbox keys
 	Operator    Role = "operator"    // accounts, devices, contracts; suspends, revokes
 	Auditor     Role = "auditor"     // reads everything, changes nothing
-	Admin       Role = "admin"       // staff, hosts, behaviors
+	Admin       Role = "admin"       // staff, hosts, behaviors, credentials from before
 )
 
 // Roles lists them all.
@@ -82,6 +82,7 @@ const (
 	ManageStaff      Action = "manage-staff"    // propose, confirm, disable
 	ManageSite       Action = "manage-site"     // behaviors, hosts
 	TakeDossier      Action = "take-dossier"    // everything about an account in one file
+	TrustForeign     Action = "trust-foreign"   // import tokens, certificates and CAs from before, and confirm that
 )
 
 // allowed says which roles may take which action.
@@ -98,6 +99,7 @@ var allowed = map[Action][]Role{
 	ManageStaff:      {Admin},
 	ManageSite:       {Admin},
 	TakeDossier:      {Auditor, Operator, Admin},
+	TrustForeign:     {Admin},
 }
 
 // Actions lists them all, by name.
