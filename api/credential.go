@@ -19,7 +19,8 @@ const (
 	CertificateCredential = "certificate"
 )
 
-// Credential is a key or a certificate of a device, with its state now: active, retiring, expired, revoked or not-yet-valid.
+// Credential is a key or a certificate of a device, with its state now: active, retiring, expired, revoked, not-yet-valid,
+// or waiting for an import to be confirmed.
 type Credential struct {
 	ID          string           `json:"id"`
 	Kind        string           `json:"kind"` // key or certificate
@@ -30,9 +31,10 @@ type Credential struct {
 	IssuedAt    time.Time        `json:"issued_at"`
 	FirstUsedAt *time.Time       `json:"first_used_at,omitempty"`
 	Revoked     *gate.Revocation `json:"revoked,omitempty"`
+	Imported    *gate.TakenOver  `json:"imported,omitempty"` // from before certgate: by whom and when, and who confirmed it
 
 	// Of a key.
-	Handle   string     `json:"handle,omitempty"`
+	Handle   string     `json:"handle,omitempty"` // its first characters; of an imported token a made-up name
 	RetireAt *time.Time `json:"retire_at,omitempty"`
 	Key      string     `json:"key,omitempty"` // the key itself: once, in the answer to its making, and in sandbox alone
 
@@ -88,10 +90,11 @@ func (x *exchange) credentialView(r gate.Record) *Credential {
 	switch r := r.(type) {
 	case *gate.Key:
 		return &Credential{ID: string(r.ID), Kind: KeyCredential, Account: r.Account, Device: r.Device, Environment: r.Environment,
-			State: r.State(x.now).String(), IssuedAt: r.IssuedAt, FirstUsedAt: r.FirstUsedAt, Revoked: r.Revoked, Handle: r.Handle, RetireAt: r.RetireAt}
+			State: r.State(x.now).String(), IssuedAt: r.IssuedAt, FirstUsedAt: r.FirstUsedAt, Revoked: r.Revoked, Imported: r.Imported,
+			Handle: r.Handle, RetireAt: r.RetireAt}
 	case *gate.Certificate:
 		return &Credential{ID: string(r.ID), Kind: CertificateCredential, Account: r.Account, Device: r.Device, Environment: r.Environment,
-			State: r.State(x.now).String(), IssuedAt: r.IssuedAt, FirstUsedAt: r.FirstUsedAt, Revoked: r.Revoked,
+			State: r.State(x.now).String(), IssuedAt: r.IssuedAt, FirstUsedAt: r.FirstUsedAt, Revoked: r.Revoked, Imported: r.Imported,
 			Fingerprint: &r.Fingerprint, Issuer: &r.Issuer, PublicKey: &r.PublicKey, Serial: r.Serial, NotBefore: &r.NotBefore, NotAfter: &r.NotAfter}
 	}
 	return nil

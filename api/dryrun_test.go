@@ -23,6 +23,9 @@ import (
 // trying begins the names of tests whose every change is tried first; see sites.try.
 const trying = "TestTryingFirst"
 
+// ownDryRun is the change that is tried in a way of its own.
+const ownDryRun = "/v1/import"
+
 // tried collects the addresses of the changes that were tried and then made.
 var tried struct {
 	sync.Mutex
@@ -40,7 +43,7 @@ func TestTryingFirstChangesNothing(t *testing.T) {
 		"onboarding": TestACustomerIsOnboardedInOneCommit, "faults": TestEveryMistakeOfAnOnboardingIsNamedAndNothingIsMade,
 		"lifting": TestAReinstatementThatIsRefusedLiftsNothing, "swapped": TestASwappedProposalIsShownAsOne,
 		"notices": TestNoticesThatDidNotArriveAreShownReplayedAndTold, "roles": TestRolesAndStatesAreRefusedInTheirOwnWay, "rest": theRest, "findings": TestWhatWasFoundWantingIsAnsweredAndSettled,
-		"badge": TestAPersonTakesACertificateByLinkAndRenewsIt,
+		"import": TestAnImportIsShownWithoutItsTokens, "badge": TestAPersonTakesACertificateByLinkAndRenewsIt,
 	} {
 		t.Run(name, story)
 	}
@@ -73,6 +76,9 @@ func theRest(t *testing.T) {
 	s.Advance(2 * time.Hour)
 	check[*api.Certification](t)(ben.MissInterview(ctx, id, string(planned.Interviews[0].ID), api.Why{Why: "Nobody came."}))
 
+	taken := check[*api.Imported](t)(cho.Import(ctx, api.NewImport{Source: "the old gateway", Customers: []api.OldCustomer{bringing("old", "a-secret-token-of-many-years")}}))
+	check[*api.Import](t)(ben.RejectImport(ctx, string(taken.ID), "Not their token."))
+
 	person := check[*gate.Staff](t)(s.Directory().Staff("ben"))
 	check[*api.Person](t)(cho.RevokePersonCertificate(ctx, "ben", person.Certificates[0].Fingerprint, api.Why{Why: "Laptop lost."}))
 }
@@ -85,7 +91,7 @@ func asks(o *openapi3.Operation) bool {
 func TestEveryChangeHasADryRun(t *testing.T) {
 	doc := check[*openapi3.T](t)(description())
 	for path, item := range doc.Paths.Map() {
-		if item.Post == nil || path == "/v1/import" { // which has its own
+		if item.Post == nil || path == ownDryRun {
 			continue
 		}
 		repeats := slices.ContainsFunc(item.Post.Parameters, func(p *openapi3.ParameterRef) bool { return p.Value.Name == "Idempotency-Key" })

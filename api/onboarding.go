@@ -1,8 +1,6 @@
 package api
 
 import (
-	"net/http"
-
 	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 )
@@ -54,7 +52,7 @@ type CustomerCase struct {
 type OldCustomer struct {
 	Account       NewAccount             `json:"account"`
 	Organizations []CustomerOrganization `json:"organizations,omitempty"`
-	Devices       []CustomerDevice       `json:"devices,omitempty"`
+	Devices       []OldDevice            `json:"devices,omitempty"`
 	Contract      *CustomerContract      `json:"contract,omitempty"`
 	Certification *CustomerCase          `json:"certification,omitempty"` // asked for, not yet given
 	Certified     *OldCase               `json:"certified,omitempty"`     // given before certgate
@@ -68,13 +66,6 @@ type OldCase struct {
 	Profile    gate.Profile `json:"profile"`
 }
 
-// NewImport takes over customers from before certgate, all or none of them.
-type NewImport struct {
-	Source    string        `json:"source"` // where the list was read from, in words
-	Customers []OldCustomer `json:"customers"`
-	DryRun    bool          `json:"dry_run,omitempty"` // find out what is wrong and change nothing
-}
-
 // Onboarded is a customer with all its parts.
 type Onboarded struct {
 	Account        *Account         `json:"account"`
@@ -83,16 +74,6 @@ type Onboarded struct {
 	Contracts      []*Contract      `json:"contracts"`
 	Certifications []*Certification `json:"certifications"`
 }
-
-// Imported says what an import has made: its identifier, none after a dry run, and the accounts by slug.
-type Imported struct {
-	ID       gate.ImportID `json:"id,omitempty"`
-	DryRun   bool          `json:"dry_run"`
-	Accounts []string      `json:"accounts"` // by slug; after a dry run those that would be made
-}
-
-// maxImport bounds the body of an import, in bytes.
-const maxImport = 8 << 20
 
 func onboard(x *exchange, by authority.By, in *NewCustomer) (string, error) {
 	made, err := x.a.Onboard(by, in.customer())
@@ -121,34 +102,6 @@ func viewed[R, V any](x *exchange, records []R, view func(x *exchange, r R) V) [
 	return out
 }
 
-// importing is the handler of an import; what a dry run finds is no record that could be shown.
-func importing(x *exchange) error {
-	found := &Imported{Accounts: []string{}}
-	show := func(x *exchange, id string) (*shown, error) {
-		found.ID = gate.ImportID(id)
-		if found.DryRun {
-			return &shown{view: found}, nil
-		}
-		found.Accounts = []string{}
-		for _, r := range x.dir.Accounts() {
-			if r.Imported != nil && r.Imported.ID == found.ID {
-				found.Accounts = append(found.Accounts, r.Slug)
-			}
-		}
-		return &shown{view: found}, nil
-	}
-	return write(writing{show: show, limit: maxImport, mustBeMeant: true}, func(x *exchange, by authority.By, in *NewImport) (string, error) {
-		list := authority.Takeover{Source: in.Source, Rehearse: in.DryRun}
-		for i := range in.Customers {
-			list.Customers = append(list.Customers, in.Customers[i].customer())
-			found.Accounts = append(found.Accounts, in.Customers[i].Account.Slug)
-		}
-		found.DryRun = in.DryRun
-		id, err := x.a.Import(by, list)
-		return string(id), err
-	})(x)
-}
-
 func (in *NewCustomer) customer() authority.Customer {
 	out := authority.Customer{Account: gate.Account{Slug: in.Account.Slug, Name: in.Account.Name, Zone: in.Account.Zone,
 		Contacts: in.Account.Contacts, Owner: gate.StaffID(in.Account.Owner), Notes: in.Account.Notes}}
@@ -169,19 +122,8 @@ func (in *NewCustomer) customer() authority.Customer {
 	return out
 }
 
-func (in *OldCustomer) customer() authority.Customer {
-	now := NewCustomer{Account: in.Account, Organizations: in.Organizations, Devices: in.Devices, Contract: in.Contract, Certification: in.Certification}
-	out := now.customer()
-	if c := in.Certified; c != nil {
-		out.Certified = &authority.PastCase{ApprovedOn: c.ApprovedOn, ApprovedBy: c.ApprovedBy,
-			CustomerCase: authority.CustomerCase{Devices: c.Devices, Profile: c.Profile}}
-	}
-	return out
-}
-
 func onboardingRoutes() []route {
 	return []route{
 		post("/v1/onboarding", write(writing{creates: true, show: (*exchange).showOnboarded}, onboard)),
-		{http.MethodPost, "/v1/import", importing},
 	}
 }

@@ -32,8 +32,13 @@ func newcomer(slug string) api.NewCustomer {
 func old(slug string) api.OldCustomer {
 	in := newcomer(slug)
 	in.Account.Contacts = []gate.Contact{{Role: gate.TechnicalContact, Name: "Tim", Email: "tim@" + slug + ".example"}}
-	return api.OldCustomer{Account: in.Account, Devices: in.Devices[:1], Contract: in.Contract, Certified: &api.OldCase{
+	return api.OldCustomer{Account: in.Account, Devices: []api.OldDevice{oldDevice(in.Devices[0])}, Contract: in.Contract, Certified: &api.OldCase{
 		ApprovedOn: "2026-03-01", ApprovedBy: "Dana Ng, by mail", Devices: in.Certification.Devices[:1], Profile: in.Certification.Profile}}
+}
+
+// oldDevice is a device as it is imported, without credentials.
+func oldDevice(d api.CustomerDevice) api.OldDevice {
+	return api.OldDevice{Slug: d.Slug, Name: d.Name, Environment: d.Environment, DefaultPurpose: d.DefaultPurpose, Addresses: d.Addresses}
 }
 
 func TestACustomerIsOnboardedInOneCommit(t *testing.T) {

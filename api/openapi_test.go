@@ -82,6 +82,7 @@ var wire = map[string]any{
 	"NewCustomer": api.NewCustomer{}, "CustomerOrganization": api.CustomerOrganization{}, "CustomerDevice": api.CustomerDevice{},
 	"CustomerContract": api.CustomerContract{}, "CustomerCase": api.CustomerCase{}, "OldCase": api.OldCase{}, "OldCustomer": api.OldCustomer{},
 	"NewImport": api.NewImport{}, "Onboarded": api.Onboarded{}, "Imported": api.Imported{}, "Fault": api.Fault{}, "Import": gate.Import{}, "PastApproval": gate.PastApproval{},
+	"TakenOver": gate.TakenOver{}, "ImportContents": api.Import{}, "OldDevice": api.OldDevice{},
 	"Event": gate.Event{}, "Behavior": gate.Behavior{}, "Lowering": gate.Lowering{}, "Host": gate.Host{},
 	"NewContacts": api.NewContacts{}, "ContactProposal": gate.ContactProposal{}, "ContactCorrection": gate.ContactCorrection{},
 	"Limit": gate.Limit{}, "AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},

@@ -190,6 +190,9 @@ func tokenDetail(key gate.PresentedKey, e gate.Environment) string {
 	case key.Shape == gate.WellFormed && key.Environment != e:
 		return "This key is for " + key.Environment.String() + "; this site is " + e.String() + ", where a key begins with " + e.KeyTag() + "."
 	}
+	if key.Shape == gate.Foreign {
+		return "This token is not accepted in " + e.String() + ". A key of ours for " + e.String() + " begins with " + e.KeyTag() + "."
+	}
 	if e.NeedsCertificate() {
 		return "The key is not accepted in " + e.String() + " with this client certificate."
 	}

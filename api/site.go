@@ -27,20 +27,21 @@ type NewLowering struct {
 }
 
 // CA is an issuing certificate authority, with its role now: issuing, standby (trusted, not yet in use), former (trusted, no longer in
-// use), retired or expired.
+// use), imported, waiting (imported and not confirmed), retired or expired.
 type CA struct {
 	Fingerprint gate.Fingerprint `json:"fingerprint"`
-	Name        string           `json:"name"` // the common name of its subject
+	Name        string           `json:"name"` // the common name of its subject; of an imported one the whole subject
 	Audience    gate.Audience    `json:"audience"`
 	Role        string           `json:"role"`
 	NotBefore   time.Time        `json:"not_before"`
 	NotAfter    time.Time        `json:"not_after"`
 	IssuesFrom  *time.Time       `json:"issues_from,omitempty"`
 	Retired     *gate.Ending     `json:"retired,omitempty"`
-	Certificate string           `json:"certificate"` // PEM
-	Root        string           `json:"root"`        // PEM
+	Imported    *gate.TakenOver  `json:"imported,omitempty"` // a customer's own CA: good for the certificates that came with it, and for nothing else
+	Certificate string           `json:"certificate"`        // PEM
+	Root        string           `json:"root,omitempty"`     // PEM; of a CA of ours
 	// Where certgate_pki serves it, and the list of what was revoked under it. What staff CAs issued is on no list.
-	CertificatePath string `json:"certificate_path"`
+	CertificatePath string `json:"certificate_path,omitempty"`
 	CRLPath         string `json:"crl_path,omitempty"`
 }
 
@@ -65,8 +66,12 @@ var cas = listing[*gate.CA, *CA]{
 func (x *exchange) caView(r *gate.CA) *CA {
 	v := &CA{Fingerprint: r.Fingerprint, Audience: r.Audience, Role: x.caRole(r),
 		NotBefore: r.NotBefore, NotAfter: r.NotAfter, IssuesFrom: r.IssuesFrom, Retired: r.Retired,
-		Certificate: string(issuer.CertificatePEM(r.DER)), Root: string(issuer.CertificatePEM(r.RootDER)),
-		CertificatePath: authority.CAPath(r.Fingerprint)}
+		Imported: r.Imported, Certificate: string(issuer.CertificatePEM(r.DER))}
+	if r.Imported != nil {
+		v.Name = gate.Clip(subjectOf(r.DER), 200)
+		return v
+	}
+	v.Root, v.CertificatePath = string(issuer.CertificatePEM(r.RootDER)), authority.CAPath(r.Fingerprint)
 	if r.Audience == gate.Customers {
 		v.CRLPath = authority.CRLPath(r.Fingerprint, 0)
 	}
@@ -81,8 +86,12 @@ func (x *exchange) caRole(r *gate.CA) string {
 	switch {
 	case r.Retired != nil:
 		return "retired"
+	case r.Imported.Waits():
+		return "waiting"
 	case !r.Anchors(x.now):
 		return "expired"
+	case r.Imported != nil:
+		return "imported"
 	case !r.Issues(x.now):
 		return "standby"
 	}

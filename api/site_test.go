@@ -103,7 +103,7 @@ func (k known) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set(actorHeader, k.name)
 	compare := func(*http.Response, []byte) {}
-	if r.Method == http.MethodPost && strings.HasPrefix(k.s.t.Name(), trying) && r.URL.RawQuery == "" {
+	if r.Method == http.MethodPost && strings.HasPrefix(k.s.t.Name(), trying) && r.URL.RawQuery == "" && r.URL.Path != ownDryRun {
 		sent, err := io.ReadAll(r.Body)
 		if err != nil {
 			return nil, err

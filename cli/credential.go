@@ -11,7 +11,7 @@ func (t *tool) credentialCommand() *cobra.Command {
 	return t.connected(t.group(&cobra.Command{Use: "credential", Short: "Keys and certificates of devices: list, revoke; enrollments and their links"},
 		t.lister(lists{use: "list", short: "Lists keys and certificates", path: "/v1/credentials", byAccount: true, byDevice: true, columns: []column{
 			{"ID", "id"}, {"KIND", "kind"}, {"ENVIRONMENT", "environment"}, {"STATE", "state"}, {"ISSUED", "issued_at"}, {"FIRST USED", "first_used_at"},
-			{"ENDS", "not_after"}, {"DEVICE", "device"}}}),
+			{"ENDS", "not_after"}, {"DEVICE", "device"}, {"IMPORTED BY", "imported.import.by"}, {"IMPORTED", "imported.import.at"}}}),
 		t.shower("show ID", "Shows a key or certificate; never the key itself", "/v1/credentials/%s"),
 		t.lister(lists{use: "enrollments", short: "Lists enrollment links by state; never the links", path: "/v1/enrollments", byDevice: true, columns: []column{
 			{"ID", "id"}, {"STATE", "state"}, {"DEVICE", "device"}, {"RELEASED", "released_at"}, {"EXPIRES", "expires_at"}, {"REDEEMED", "redemptions"},

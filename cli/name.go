@@ -43,6 +43,14 @@ func named(ctx context.Context, c *api.Client, columns []column, items []object)
 			names[string(d.ID)] = d.Path
 		}
 	}
+	if shown("by", "imported.import.by") {
+		for p, err := range api.Each(ctx, api.Query{Limit: pageSize}, c.Staff) {
+			if err != nil {
+				return err
+			}
+			names[string(p.ID)] = p.Name
+		}
+	}
 	for _, o := range items {
 		for _, c := range columns {
 			rename(o, c.path, names)

@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -104,48 +103,4 @@ func afterOnboarding(o object) []string {
 		next = append(next, "certgate contract create "+parts.Account.Slug+" --first DAY --last DAY --behavior NAME --purpose TREAT")
 	}
 	return next
-}
-
-func (t *tool) importCommand() *cobra.Command {
-	var source string
-	var apply, rehearse bool
-	c := &cobra.Command{
-		Use: "import FILE", Short: "Takes over customers from before certgate, all of a file or none", Args: arguments("FILE"),
-		Long: "Takes over a list of customers, each in the form of certgate onboard --template. What was certified before is named under certified:\n" +
-			"approved_on, approved_by (in words), devices and profile. Whoever imports counts as the approver, so it takes an approver, and somebody\n" +
-			"else must release each device; nobody may call before that. --dry-run lets the server find every mistake and changes nothing.",
-		Example: "  certgate import customers.json --source \"spreadsheet of 2027-02\" --dry-run\n" +
-			"  certgate import customers.json --source \"spreadsheet of 2027-02\" --apply",
-	}
-	f := c.Flags()
-	f.StringVar(&source, "source", "", "where the list was read from, in words; it is kept for good")
-	f.BoolVar(&rehearse, "dry-run", false, "find out what is wrong and change nothing")
-	f.BoolVar(&apply, "apply", false, "import it")
-	f.StringVar(&t.flags.key, "idempotency-key", "", "carry this change out once, however often it is sent with this key (default: a random one)")
-	return t.connected(require(t.leaf(c, func(cmd *cobra.Command, args []string) error {
-		if apply == rehearse {
-			return usagef("say either --dry-run or --apply")
-		}
-		d, err := readDocument(cmd, args[0])
-		if err != nil {
-			return err
-		}
-		body := map[string]any{"source": source, "customers": d.body, "dry_run": rehearse}
-		err = t.send(cmd, change{path: "/v1/import", body: body, done: imported, next: func(object) []string {
-			if rehearse {
-				return []string{"certgate import " + args[0] + " --source SOURCE --apply"}
-			}
-			return []string{"certgate certification release CASE --device DEVICE  (an issuer who did not import; certgate certification list)"}
-		}})
-		return d.explain(cmd.ErrOrStderr(), err, "customers")
-	}), "source"))
-}
-
-// imported says what an import did.
-func imported(o object) string {
-	list, _ := o["accounts"].([]any)
-	if o.text("id") == "" {
-		return strconv.Itoa(len(list)) + " customers can be imported; nothing was changed (--dry-run)"
-	}
-	return "imported " + strconv.Itoa(len(list)) + " customers (" + o.text("id") + ")"
 }

@@ -31,6 +31,7 @@ import (
 //	unchanged          fails if anything has changed since the script began or since changed was last called
 //	changed            fails if nothing has
 //	customer SLUG      makes a customer with a production device that may call
+//	foreign FILE       puts a customer's own CA and a certificate of it in the file's @CA@ and @LEAF@
 //	call SLUG METHOD PATH     calls with its credential
 //	pass DURATION      lets time pass, and the jobs run
 //	calling SLUG METHOD PATH  calls again and again until the script ends
@@ -47,7 +48,7 @@ func TestScripts(t *testing.T) {
 				Setup: s.setup,
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"link": s.link, "code": code, "unchanged": s.unchanged, "changed": s.changed,
-					"customer": s.customer, "call": s.call, "calling": s.calling, "pass": s.pass,
+					"customer": s.customer, "call": s.call, "calling": s.calling, "pass": s.pass, "foreign": s.foreign,
 				},
 			})
 		})
@@ -61,6 +62,7 @@ type server struct {
 	badges        map[string]badge
 	events        int64
 	customers     map[string]*gatetest.Credential
+	t             *testing.T
 }
 
 // badge is a certificate with its key, as PEM.
@@ -69,7 +71,7 @@ type badge struct{ certificate, key []byte }
 func newServer(t *testing.T) *server {
 	t.Helper()
 	w := gatetest.New(t)
-	s := &server{World: w, badges: make(map[string]badge), customers: make(map[string]*gatetest.Credential)}
+	s := &server{World: w, badges: make(map[string]badge), customers: make(map[string]*gatetest.Credential), t: t}
 	opened := func() *authority.Authority { return w.Authority }
 	failed := func(_ *http.Request, err error, id string) { t.Errorf("%s: %v", id, err) }
 	s.admin = httptest.NewUnstartedServer(&api.Staff{Authority: opened, Config: func() *authority.Config { return w.Config }, Actor: s.actor, OnError: failed})
