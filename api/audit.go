@@ -73,6 +73,9 @@ func auditRoutes() []route {
 		get("/v1/audit/checkpoint", showCheckpoint),
 		get("/v1/audit/consistency", read((*exchange).showConsistency, "old")),
 		get("/v1/audit/export", exportLog),
+		get(lossPath, read(func(x *exchange) (*shown, error) { return x.showLoss("") })),
+		post(lossPath+"/acceptance", write(writing{compares: true, show: (*exchange).showLoss}, proposeLoss)),
+		post(lossPath+"/acceptance/confirmation", write(writing{compares: true, show: (*exchange).showLoss}, acceptLoss)),
 		get("/v1/audit/verification", read((*exchange).showVerification)),
 		post("/v1/audit/verification", verifyLog),
 	}

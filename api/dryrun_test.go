@@ -42,7 +42,7 @@ func TestTryingFirstChangesNothing(t *testing.T) {
 		"preprod": TestAPreproductionDeviceIsReleasedWithoutACase, "part": TestARemediationMayBeOfAnyPart,
 		"onboarding": TestACustomerIsOnboardedInOneCommit, "faults": TestEveryMistakeOfAnOnboardingIsNamedAndNothingIsMade,
 		"lifting": TestAReinstatementThatIsRefusedLiftsNothing, "swapped": TestASwappedProposalIsShownAsOne,
-		"notices": TestNoticesThatDidNotArriveAreShownReplayedAndTold, "roles": TestRolesAndStatesAreRefusedInTheirOwnWay, "rest": theRest, "findings": TestWhatWasFoundWantingIsAnsweredAndSettled,
+		"notices": TestNoticesThatDidNotArriveAreShownReplayedAndTold, "roles": TestRolesAndStatesAreRefusedInTheirOwnWay, "loss": TestALossIsShownProposedAndAccepted, "rest": theRest, "findings": TestWhatWasFoundWantingIsAnsweredAndSettled,
 		"import": TestAnImportIsShownWithoutItsTokens, "badge": TestAPersonTakesACertificateByLinkAndRenewsIt,
 	} {
 		t.Run(name, story)

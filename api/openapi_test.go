@@ -84,6 +84,7 @@ var wire = map[string]any{
 	"NewImport": api.NewImport{}, "Onboarded": api.Onboarded{}, "Imported": api.Imported{}, "Fault": api.Fault{}, "Import": gate.Import{}, "PastApproval": gate.PastApproval{},
 	"TakenOver": gate.TakenOver{}, "ImportContents": api.Import{}, "OldDevice": api.OldDevice{},
 	"Event": gate.Event{}, "Behavior": gate.Behavior{}, "Lowering": gate.Lowering{}, "Host": gate.Host{},
+	"Loss": api.Loss{}, "LostPart": gate.LostPart{}, "LossProposal": gate.LossProposal{},
 	"NewContacts": api.NewContacts{}, "ContactProposal": gate.ContactProposal{}, "ContactCorrection": gate.ContactCorrection{},
 	"Limit": gate.Limit{}, "AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},
 	"EventProof": api.EventProof{}, "ConsistencyProof": api.ConsistencyProof{}, "NewVerification": api.NewVerification{},

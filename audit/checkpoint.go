@@ -21,6 +21,10 @@ const (
 	maxCheckpoint = 64 << 10
 	// timeName begins the extension line that holds the time.
 	timeName = "time "
+	// lossName begins the extension line that tells of an accepted loss.
+	lossName = "accepted-loss "
+	// maxLoss bounds what follows it (bytes).
+	maxLoss = 200
 	// algEd25519 stands before an Ed25519 key in note's encodings.
 	algEd25519 = 1
 )
@@ -36,6 +40,9 @@ type Checkpoint struct {
 	Root Hash `json:"root"`
 	// Time is when it was made, in UTC. It is an extension line, and zero where there is none.
 	Time time.Time `json:"time,omitzero"`
+	// Loss says that events before it were lost and which event accepted that, since when earlier checkpoints may be of another history. It is
+	// an extension line, and empty where there is none.
+	Loss string `json:"loss,omitempty"`
 }
 
 // NewKey makes the key that signs checkpoints of the log called origin, from 32 secret bytes (an Ed25519 seed, RFC 8032), and the line by
@@ -135,6 +142,9 @@ func (c Checkpoint) text() string {
 	if !c.Time.IsZero() {
 		text += timeName + formatTime(c.Time) + "\n"
 	}
+	if c.Loss != "" {
+		text += lossName + c.Loss + "\n"
+	}
 	return text
 }
 
@@ -156,6 +166,13 @@ func parseText(text string) (Checkpoint, error) {
 	for _, line := range lines[3:] {
 		if line == "" {
 			return Checkpoint{}, errors.New("an empty line in its text")
+		}
+		if loss, found := strings.CutPrefix(line, lossName); found {
+			if c.Loss != "" || loss == "" {
+				return Checkpoint{}, errors.New("it has two lines about a loss, or an empty one")
+			}
+			c.Loss = loss
+			continue
 		}
 		value, found := strings.CutPrefix(line, timeName)
 		if !found {
@@ -181,6 +198,9 @@ func (c Checkpoint) check() error {
 	}
 	if empty := (Tree{}).Root(); c.Size == 0 && c.Root != empty {
 		return fmt.Errorf("a checkpoint of no events has the root %s, not %s", empty, c.Root)
+	}
+	if len(c.Loss) > maxLoss || strings.ContainsFunc(c.Loss, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return fmt.Errorf("a line about a loss of %d bytes; it has at most %d of visible ASCII", len(c.Loss), maxLoss)
 	}
 	if year := c.Time.UTC().Year(); year > 9999 || year < 1 {
 		return fmt.Errorf("a checkpoint of the year %d; years 1 to 9999 can be written", year)

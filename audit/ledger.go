@@ -22,6 +22,8 @@ type Record struct {
 type event struct {
 	Seq     *int64 `json:"seq"`
 	Account string `json:"account"`
+	Verb    string `json:"verb"`
+	Lost    *lost  `json:"lost"`
 	Changes []struct {
 		Kind   string      `json:"kind"`
 		ID     string      `json:"id"`

@@ -42,6 +42,8 @@ type Report struct {
 	OutsideNewest Checkpoint `json:"outside_newest,omitzero"`
 	// Records is how many were compared with the events.
 	Records int64 `json:"records"`
+	// AcceptedLosses are the numbers of the events in which people accepted that events before were lost.
+	AcceptedLosses []int64 `json:"accepted_losses,omitempty"`
 }
 
 // String says it to a person. What was not shown is said as plainly as what was.
@@ -52,6 +54,9 @@ func (r Report) String() string {
 	}
 	if r.Uncovered > 0 {
 		s += fmt.Sprintf("; the last %d events have no checkpoint yet", r.Uncovered)
+	}
+	if n := len(r.AcceptedLosses); n > 0 {
+		s += fmt.Sprintf("\nEvents were lost, which two people accepted in event %d: a checkpoint of the lost ones does not fit this log.", r.AcceptedLosses[n-1])
 	}
 	if r.OutsideSeen == 0 {
 		return s + "\nNo outside checkpoint was given: this shows that the log fits its own checkpoints, not that it is the newest or the only one. " +
@@ -147,6 +152,7 @@ type Verifier struct {
 	tree    Tree
 	good    int64 // the first events up to this number fit a checkpoint
 	records *ledger
+	losses  losses
 	report  Report
 	err     error
 }
@@ -190,6 +196,9 @@ func (v *Verifier) Event(leaf []byte) error {
 	}
 	v.tree, _ = v.tree.Append(leaf)
 	v.records.note(e)
+	if v.losses.note(e, n) {
+		v.report.AcceptedLosses = append(v.report.AcceptedLosses, n)
+	}
 	v.report.Events, v.report.Root = v.tree.size, v.tree.Root()
 	v.report.Uncovered++
 	return v.compareOutside()
@@ -219,6 +228,9 @@ func (v *Verifier) Checkpoint(signed []byte) error {
 
 // Finish compares what needs all events: outside checkpoints with more events than there are, and records.
 func (v *Verifier) Finish() (Report, error) {
+	if v.err == nil {
+		v.outside, v.err = v.losses.settle(v.outside)
+	}
 	if v.err == nil && len(v.outside) > 0 {
 		c := v.outside[len(v.outside)-1]
 		v.err = &BadEventsError{v.tree.size, c.Size - 1, fmt.Sprintf("missing; the outside checkpoint of %s has %d events and the log %d: "+
@@ -227,6 +239,9 @@ func (v *Verifier) Finish() (Report, error) {
 	if v.err == nil {
 		v.report.Records, v.err = v.records.compare()
 	}
+	if v.err == nil && v.losses.found != nil {
+		v.err = v.losses.found
+	}
 	return v.report, v.err
 }
 
@@ -234,10 +249,14 @@ func (v *Verifier) Finish() (Report, error) {
 func (v *Verifier) compareOutside() error {
 	for len(v.outside) > 0 && v.outside[0].Size == v.tree.size {
 		c := v.outside[0]
-		if v.err = v.compare(c, "the outside checkpoint"); v.err != nil {
+		v.outside = v.outside[1:]
+		if err := v.compare(c, "the outside checkpoint"); err != nil {
+			if v.losses.explain(c, err) {
+				continue
+			}
+			v.err = err
 			return v.err
 		}
-		v.outside = v.outside[1:]
 		v.report.OutsideSeen++
 		v.report.OutsideNewest = c
 	}

@@ -167,7 +167,7 @@ func copyDir(t *testing.T, from, to string) {
 	must(t, os.CopyFS(to, os.DirFS(from)))
 }
 
-func TestAnOlderCopyOfTheStoreIsRefusedBesideANewerCheckpoint(t *testing.T) {
+func TestAReloadRefusesACheckpointFileThatIsAheadOfTheStore(t *testing.T) {
 	p := newPlace(t)
 	o, _ := watched(t, p)
 	o.sealed(outsideOf(p))
@@ -193,11 +193,15 @@ func TestAnOlderCopyOfTheStoreIsRefusedBesideANewerCheckpoint(t *testing.T) {
 	o.sealed(outsideOf(p))
 	must(t, o.Close())
 
+	// A reload must not take a running store for a quarantined one: it is refused. What a start does is in quarantine_test.go.
 	must(t, os.RemoveAll(p.data))
 	copyDir(t, old, p.data)
 	a, err := authority.Open(authority.Options{DataDir: p.data, SecretFile: p.secret, Now: o.clock.now, NoJobs: true})
 	must(t, err)
 	defer func() { must(t, a.Close()) }()
+	first, err := a.Start(settings(table()...))
+	must(t, err)
+	defer first.Close()
 	s := settings(table()...)
 	s.CheckpointFile = outsideOf(p)
 	_, err = a.Start(s)
@@ -211,6 +215,9 @@ func TestAnOlderCopyOfTheStoreIsRefusedBesideANewerCheckpoint(t *testing.T) {
 	}
 	if n := a.Store().EventCount(); n >= have {
 		t.Fatalf("the old copy has %d events, the new one %d", n, have)
+	}
+	if a.Ready() != nil {
+		t.Error("the running one was quarantined")
 	}
 }
 

@@ -31,6 +31,8 @@ type Options struct {
 	Store *certstore.Store
 	// NoJobs leaves it to the caller to call Tick.
 	NoJobs bool
+	// CheckpointFile is that of the first configuration, so that an older store is found out before anything is written to it. Empty: none.
+	CheckpointFile string
 }
 
 func (o *Options) defaults() {
@@ -80,7 +82,8 @@ type Authority struct {
 
 	checkpoints   checkpoints
 	verifications verifications
-	dossiers      sync.Mutex // held while one is made
+	dossiers      sync.Mutex                // held while one is made
+	quarantine    atomic.Pointer[gate.Loss] // nil unless the store is quarantined
 
 	configsMu sync.Mutex
 	configs   []*Config // guarded by configsMu; open ones, oldest first
@@ -122,7 +125,13 @@ func Open(o Options) (*Authority, error) {
 	a.outbox.init()
 	var err error
 	a.templates, err = notify.ParseTemplates(nil)
-	if err := errors.Join(err, a.loadPeppers(), a.syncTrust(), a.loadOutbox()); err != nil {
+	if err = errors.Join(err, a.loadQuarantine()); err == nil {
+		_, err = a.confront(o.CheckpointFile)
+	}
+	if err == nil {
+		err = errors.Join(a.loadPeppers(), a.syncTrust(), a.loadOutbox())
+	}
+	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	a.jobs = a.table()

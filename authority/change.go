@@ -48,6 +48,9 @@ func (a *Authority) change(by By, f func(tx *certstore.Tx) (gate.Event, error)) 
 		if err != nil {
 			return event, err
 		}
+		if err := a.admits(by, event.Verb); err != nil {
+			return gate.Event{}, err
+		}
 		event.By, event.At = by.Actor, a.moment()
 		if by.Once != nil {
 			certstore.Put(tx, &gate.Mark{ID: by.Once.ID, Hash: by.Once.Hash, Object: event.Object, At: event.At})

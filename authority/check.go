@@ -78,7 +78,9 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 		call.Caller.KeyProven = token != nil && found != nil && found.ID == token.ID && found.MAC == token.MAC
 	case gate.NoKey, gate.Malformed, gate.BadChecksum:
 	}
-	call.Decision = decide(&call.Request, &call.Caller, now)
+	if call.Decision = decide(&call.Request, &call.Caller, now); a.quarantine.Load() != nil {
+		call.Decision = gate.Decision{Reason: gate.StateUnconfirmed} // whatever the records say: they may lack what was decided last
+	}
 	if call.Allowed() {
 		a.see(call)
 		call.take(now)

@@ -25,6 +25,9 @@ type checkpoints struct {
 
 // Checkpoint signs what the log is now; where nothing has happened since the last checkpoint it is that one.
 func (a *Authority) Checkpoint() (audit.Checkpoint, []byte, error) {
+	if err := a.quarantined(); err != nil {
+		return audit.Checkpoint{}, nil, err // should the newest store come back, nobody is to hold one of this history
+	}
 	c, signed, err := a.store.SignCheckpoint(a.moment())
 	if err != nil || !a.checkpoints.take(c, signed, a.now()) {
 		return c, signed, err
@@ -62,7 +65,7 @@ func (s *checkpoints) due(events int64, now time.Time) bool {
 
 // signCheckpoint is a job: it signs when that is due.
 func (a *Authority) signCheckpoint(now time.Time) error {
-	if !a.checkpoints.due(a.store.EventCount(), now) {
+	if a.quarantine.Load() != nil || !a.checkpoints.due(a.store.EventCount(), now) {
 		return nil
 	}
 	_, _, err := a.Checkpoint()

@@ -34,7 +34,7 @@ type Settings struct {
 	// its behaviors become the table of record only once this is true. Nil: at once.
 	Active func() bool
 	// CheckpointFile is a file on another disk or machine that checkpoints of the audit log are appended to; empty: none. A store that is
-	// older than the newest in it is refused.
+	// older than the newest in it is quarantined.
 	CheckpointFile string
 	// CheckpointWebhook is sent each newest checkpoint, to carry it off the machine; nil: none is.
 	CheckpointWebhook *notify.Webhook
@@ -70,7 +70,7 @@ type Config struct {
 
 // Start compiles a configuration. It is refused if it drops or widens a behavior that is granted to anybody, unless staff have
 // allowed that; on a cold start there is no older configuration to go on with, so those behaviors are blocked instead. It is also refused
-// if the store does not continue the newest checkpoint in its checkpoint file (ErrOlderStore where events are missing).
+// if the store contradicts its checkpoint file. Where the store is older, a cold start quarantines it, and a reload is refused (ErrOlderStore).
 func (a *Authority) Start(s Settings) (*Config, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -87,7 +87,11 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	outside, err := a.checkOutside(s.CheckpointFile)
+	compare := a.checkOutside
+	if a.isCold() {
+		compare = a.confront
+	}
+	outside, err := compare(s.CheckpointFile)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +112,13 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 	c.outside.Store(outside)
 	a.configs = append(a.configs, c)
 	return c, nil
+}
+
+// isCold reports whether no configuration is open.
+func (a *Authority) isCold() bool {
+	a.configsMu.Lock()
+	defer a.configsMu.Unlock()
+	return len(a.configs) == 0
 }
 
 // Close takes the configuration out of the list that jobs choose from. Requests under it still finish.

@@ -60,6 +60,9 @@ func (a *Authority) CAByName(name string) *gate.CA {
 // CRL is the revocation list of a CA: the latest, or a new one if something was revoked since or it has grown old. Only customers'
 // certificates are on lists; staff are known by record alone.
 func (a *Authority) CRL(ca *gate.CA) (*CRL, error) {
+	if a.quarantine.Load() != nil {
+		return nil, ErrUnavailable // it would lack what was revoked since
+	}
 	a.crls.mu.Lock()
 	defer a.crls.mu.Unlock()
 	now := a.moment()

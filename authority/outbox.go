@@ -87,13 +87,17 @@ func (a *Authority) dispatch(ctx context.Context) {
 		a.forgetWebhooks(c)
 		b.config = c
 	}
-	for _, e := range b.take(c.channels(), a.now()) {
+	var after time.Time // while the store is quarantined, what it believes is owed may have been sent long ago
+	if l := a.quarantine.Load(); l != nil {
+		after = l.FoundAt
+	}
+	for _, e := range b.take(c.channels(), after, a.now()) {
 		b.sending.Go(func() { a.run(ctx, c, e) })
 	}
 }
 
-// take picks what is to be sent now, the oldest first, and marks it busy.
-func (b *outbox) take(channels []string, now time.Time) (errands []errand) {
+// take picks what is to be sent now of what was not made before after, the oldest first, and marks it busy.
+func (b *outbox) take(channels []string, after, now time.Time) (errands []errand) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	running := make(map[string]int)
@@ -102,6 +106,9 @@ func (b *outbox) take(channels []string, now time.Time) (errands []errand) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.open)) {
 		n := b.open[id]
+		if n.CreatedAt.Before(after) {
+			continue
+		}
 		for _, channel := range channels {
 			e := errand{id, channel}
 			if running[channel] >= atOnce || b.busy[e] || now.Before(b.held[e]) || !n.Due(channel, now) || channel != gate.MailChannel && n.Event == "" {

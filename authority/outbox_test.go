@@ -199,7 +199,7 @@ func TestEveryNoticeOfAnHourWithoutMailArrives(t *testing.T) {
 			return !slices.ContainsFunc(want, func(id gate.NoticeID) bool { return o.notice(id).Due(gate.MailChannel, o.clock.now()) })
 		})
 	}
-	for _, n := range o.ofKind(gate.UndeliveredNotice) {
+	for _, n := range o.undelivered() {
 		want = append(want, n.ID) // staff are owed it as well
 	}
 	if n := o.Stats().Notices[gate.NoticeFailed]; n != len(want) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/onerecord/certgate/audit"
+	"github.com/onerecord/certgate/gate"
 )
 
 // A checkpoint file holds the log's checkpoints, a blank line after each. It lies on another disk or machine than the store, so that a store
@@ -28,7 +29,8 @@ const (
 // ErrOlderStore says that a checkpoint outside covers events that the store does not have.
 var ErrOlderStore = errors.New("the store is older than its newest checkpoint")
 
-// checkOutside compares the store with the newest checkpoint in the file, and returns how many events that covers; 0 if there is none.
+// checkOutside compares the store with the checkpoints in the file, and returns how many events the newest of them covers; 0 if there is
+// none. Where events are missing the error is an *OlderStoreError; any other says that the two contradict each other.
 func (a *Authority) checkOutside(path string) (int64, error) {
 	if path == "" {
 		return 0, nil
@@ -37,43 +39,79 @@ func (a *Authority) checkOutside(path string) (int64, error) {
 		return 0, fmt.Errorf("checkpoint_file %s is inside the data directory: a copy of the one would take the other along; "+
 			"put it on another disk or machine", path)
 	}
-	newest, err := a.newestOutside(path)
-	if err != nil || newest.Size == 0 {
+	list, err := a.readOutside(path)
+	if err != nil {
+		return 0, err
+	}
+	all, open, err := a.losses()
+	if err != nil {
 		return 0, err
 	}
 	size, root, err := a.store.Tip()
 	if err != nil {
 		return 0, err
 	}
-	if newest.Size > size {
-		return 0, fmt.Errorf("%w: the newest in checkpoint_file %s was made at %s and has %d events, the store has %d, so events %d to %d are missing. "+
-			"Put the newest copy of the data directory in its place; which one fits, certgate audit verify tells "+
-			"(--export FILE --key '%s' --checkpoint %s)", ErrOlderStore, path, newest.Time.Format(time.RFC3339), newest.Size, size, size, newest.Size-1,
-			a.store.Vkey(), path)
+	lost := gate.LostPart{Kept: size}
+	if open != nil {
+		lost.Kept = open.Lost.Kept // what came after is of another history than the checkpoints
 	}
-	proof, err := audit.ProveConsistency(newest.Size, size, a.store)
-	if err == nil {
-		err = audit.CheckConsistency(newest, audit.Checkpoint{Origin: a.store.Origin(), Size: size, Root: root}, proof)
+	var newest int64
+	for _, c := range list {
+		switch {
+		case c.Size == 0 || covered(all, c):
+			continue
+		case c.Size > lost.Kept:
+			lost = extend(lost, c)
+			continue
+		}
+		if err := a.continues(c, audit.Checkpoint{Origin: a.store.Origin(), Size: size, Root: root}); err != nil {
+			return 0, fmt.Errorf("the store does not continue the checkpoint of %d events in checkpoint_file %s: %w", c.Size, path, err)
+		}
+		newest = max(newest, c.Size)
 	}
-	if err != nil {
-		return 0, fmt.Errorf("the store does not continue the newest checkpoint in checkpoint_file %s: %w", path, err)
+	if lost.Size > 0 && open == nil {
+		return newest, &OlderStoreError{Lost: lost, Path: path, vkey: a.store.Vkey()}
 	}
-	return newest.Size, nil
+	return newest, nil
 }
 
-// newestOutside reads the checkpoint with the most events from the end of a checkpoint file. One of no events stands for a file that is not
-// there yet, or is empty.
+// continues proves that the log begins with that of an earlier checkpoint.
+func (a *Authority) continues(earlier, now audit.Checkpoint) error {
+	proof, err := audit.ProveConsistency(earlier.Size, now.Size, a.store)
+	if err != nil {
+		return err
+	}
+	return audit.CheckConsistency(earlier, now, proof)
+}
+
+// newestOutside is the checkpoint with the most events in a checkpoint file, of those that nobody has accepted as lost. One of no events stands
+// for none.
 func (a *Authority) newestOutside(path string) (newest audit.Checkpoint, err error) {
+	list, err := a.readOutside(path)
+	if err != nil {
+		return newest, err
+	}
+	all, _, err := a.losses()
+	for _, c := range list {
+		if c.Size >= newest.Size && !covered(all, c) {
+			newest = c
+		}
+	}
+	return newest, err
+}
+
+// readOutside reads the checkpoints at the end of a checkpoint file; none if it is not there yet, or is empty.
+func (a *Authority) readOutside(path string) ([]audit.Checkpoint, error) {
 	text, err := readTail(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return newest, nil
+		return nil, nil
 	}
 	if err != nil {
-		return newest, fmt.Errorf("read checkpoint_file: %w", err)
+		return nil, fmt.Errorf("read checkpoint_file: %w", err)
 	}
 	key, err := audit.ParseKey(a.store.Vkey())
 	if err != nil {
-		return newest, err
+		return nil, err
 	}
 	if len(text) == outsideTail { // it begins in the middle of one
 		_, text, _ = bytes.Cut(text, []byte("\n\n"+a.store.Origin()+"\n"))
@@ -85,15 +123,10 @@ func (a *Authority) newestOutside(path string) (newest audit.Checkpoint, err err
 		err = errors.New("it holds no checkpoint")
 	}
 	if err != nil {
-		return newest, fmt.Errorf("checkpoint_file %s is not that of this store, or was edited: %w; "+
+		return nil, fmt.Errorf("checkpoint_file %s is not that of this store, or was edited: %w; "+
 			"if it never held this store's checkpoints, name another file", path, err)
 	}
-	for _, c := range list {
-		if c.Size >= newest.Size {
-			newest = c
-		}
-	}
-	return newest, nil
+	return list, nil
 }
 
 // readTail reads the end of a file, at most outsideTail of it.

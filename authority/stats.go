@@ -92,5 +92,5 @@ func (a *Authority) Ready() error {
 	if a.closed.Load() {
 		return ErrUnavailable
 	}
-	return nil
+	return a.quarantined()
 }

@@ -26,7 +26,7 @@ const (
 // get the same, and the process's log has a line for each.
 func (a *Authority) reportFailures(now time.Time) error {
 	ids := a.outbox.toReport(now)
-	if len(ids) == 0 || a.current() == nil {
+	if len(ids) == 0 || a.quarantine.Load() != nil || a.current() == nil {
 		return nil // without a configuration nobody knows yet how to send
 	}
 	var failed []*gate.Notice

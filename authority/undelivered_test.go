@@ -14,10 +14,10 @@ import (
 	"github.com/onerecord/certgate/gatetest"
 )
 
-// ofKind are the notices of a kind.
-func (o *office) ofKind(kind gate.NoticeKind) (list []*gate.Notice) {
+// undelivered are the mails to staff about notices that failed.
+func (o *office) undelivered() (list []*gate.Notice) {
 	for _, n := range o.notices("") {
-		if n.Kind == kind {
+		if n.Kind == gate.UndeliveredNotice {
 			list = append(list, n)
 		}
 	}
@@ -33,7 +33,7 @@ func TestABouncedNoticeIsToldToStaffOnce(t *testing.T) {
 	o.pass(time.Second)
 	o.settles(r.Notice, gate.NoticeFailed)
 	o.pass(10 * time.Second)
-	list := o.ofKind(gate.UndeliveredNotice)
+	list := o.undelivered()
 	if len(list) != 1 {
 		t.Fatalf("staff were told %d times", len(list))
 	}
@@ -49,7 +49,7 @@ func TestABouncedNoticeIsToldToStaffOnce(t *testing.T) {
 	for range 5 {
 		o.pass(time.Minute)
 	}
-	if n := len(o.ofKind(gate.UndeliveredNotice)); n != 1 {
+	if n := len(o.undelivered()); n != 1 {
 		t.Errorf("told %d times", n)
 	}
 	// Sent again, and failed again, it is news.
@@ -58,7 +58,7 @@ func TestABouncedNoticeIsToldToStaffOnce(t *testing.T) {
 	o.pass(time.Second)
 	o.settles(r.Notice, gate.NoticeFailed)
 	o.pass(10 * time.Second)
-	if n := len(o.ofKind(gate.UndeliveredNotice)); n != 2 {
+	if n := len(o.undelivered()); n != 2 {
 		t.Errorf("after a replay that failed: told %d times", n)
 	}
 }
@@ -82,11 +82,11 @@ func TestAMailServerThatIsDownIsToldWithoutMail(t *testing.T) {
 		return d != nil && d.Failures > 0
 	}
 	o.eventually("an attempt at both", func() bool { o.pass(time.Second); return tried(first.Notice) && tried(second.Notice) })
-	if len(o.ofKind(gate.UndeliveredNotice)) != 0 || loud() != 0 {
+	if len(o.undelivered()) != 0 || loud() != 0 {
 		t.Error("told before it counts as failed")
 	}
 	o.pass(gate.TellWithin)
-	list := o.ofKind(gate.UndeliveredNotice)
+	list := o.undelivered()
 	if len(list) != 1 || loud() != 2 || !strings.Contains(list[0].Subject, "2 notices have not arrived") {
 		t.Fatalf("%d mails to staff, %d lines in the log", len(list), loud())
 	}
@@ -98,7 +98,7 @@ func TestAMailServerThatIsDownIsToldWithoutMail(t *testing.T) {
 	for range 3 {
 		o.pass(gate.TellWithin)
 	}
-	if n := len(o.ofKind(gate.UndeliveredNotice)); n != 1 || loud() != 2 {
+	if n := len(o.undelivered()); n != 1 || loud() != 2 {
 		t.Errorf("in the end %d mails to staff, %d lines", n, loud())
 	}
 }

@@ -30,7 +30,7 @@ type App struct {
 	SecretFile string `json:"secret_file,omitempty"`
 
 	// CheckpointFile is a file that signed checkpoints of the audit log are appended to. It must lie outside DataDir, on another disk or
-	// machine: a start refuses a store that is older than the newest checkpoint in it. Default: none.
+	// machine: a start with a store that is older than the newest checkpoint in it lets no request through until two people accept that. Default: none.
 	CheckpointFile string `json:"checkpoint_file,omitempty"`
 
 	// CheckpointWebhook is sent each newest checkpoint of the audit log, as a signed event; it is tried for as long as it fails. Default: none.
@@ -209,7 +209,7 @@ func (a *App) acquire(open caddy.Constructor) error {
 }
 
 func (a *App) open() (caddy.Destructor, error) {
-	opened, err := authority.Open(authority.Options{DataDir: a.DataDir, SecretFile: a.SecretFile, Log: runningLog(), Now: clock})
+	opened, err := authority.Open(authority.Options{DataDir: a.DataDir, SecretFile: a.SecretFile, CheckpointFile: a.CheckpointFile, Log: runningLog(), Now: clock})
 	if err != nil {
 		return nil, err
 	}

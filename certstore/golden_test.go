@@ -117,6 +117,10 @@ func golden() map[gate.RecordKind]gate.Record {
 		},
 		&gate.Host{Name: "api.example.com", Strictest: gate.Production, Lowering: &gate.Lowering{To: gate.Sandbox, Why: "moved", ProposedBy: "stf_ben", ConfirmedBy: "stf_cho", Replaced: true, Until: &dawn, Raised: &gate.Ending{At: dawn, By: "stf_ben", Why: "over"}}},
 		&gate.Mark{ID: "stf_ben/abc", Hash: fixedPrint(11), Object: "acc_1", At: dawn},
+		&gate.Loss{
+			ID: "los_1", Lost: gate.LostPart{Kept: 7, Size: 9, Root: fixedPrint(12), Until: later}, Since: dawn, FoundAt: later,
+			Proposed: &gate.LossProposal{Act: act, Replaced: true}, Accepted: &act, Event: 8,
+		},
 		&gate.Reminder{
 			ID: "contract-ends/con_1/2027-03-01T10:00:00Z/30", Account: "acc_1", Kind: gate.ContractEndsNotice, Subject: "con_1", Ends: later, Days: 30,
 			At: dawn, Notice: "not_1",

@@ -100,6 +100,7 @@ var blanks = map[gate.RecordKind]func() gate.Record{
 	gate.HostRecord:          func() gate.Record { return new(gate.Host) },
 	gate.MarkRecord:          func() gate.Record { return new(gate.Mark) },
 	gate.ReminderRecord:      func() gate.Record { return new(gate.Reminder) },
+	gate.LossRecord:          func() gate.Record { return new(gate.Loss) },
 }
 
 // ETag names the state of a record for If-Match: the first 16 hexadecimal digits of the SHA-256 of its stored form. The DER of a

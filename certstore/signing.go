@@ -51,6 +51,9 @@ func (s *Store) SignCheckpoint(now time.Time) (audit.Checkpoint, []byte, error) 
 			return nil, err
 		}
 		c := audit.Checkpoint{Origin: s.Origin(), Size: s.head.Events, Root: audit.Hash(s.head.Root), Time: now.UTC()}
+		if c.Loss, err = lossLine(tx); err != nil {
+			return nil, err
+		}
 		if signed, err = s.keys.log.sign(c); err != nil {
 			return nil, err
 		}
@@ -65,6 +68,24 @@ func (s *Store) SignCheckpoint(now time.Time) (audit.Checkpoint, []byte, error) 
 
 // SealDossier signs what a dossier holds, with the key of the log.
 func (s *Store) SealDossier(seal audit.DossierSeal) ([]byte, error) { return s.keys.log.seal(seal) }
+
+// lossLine is what every checkpoint says of the latest loss that people have accepted: whoever compares two checkpoints then sees why the later
+// one does not continue the earlier. Empty without one.
+func lossLine(tx *Tx) (string, error) {
+	var latest *gate.Loss
+	for l, err := range All[gate.Loss](tx) {
+		if err != nil {
+			return "", err
+		}
+		if l.Accepted != nil && (latest == nil || l.Event > latest.Event) {
+			latest = l
+		}
+	}
+	if latest == nil {
+		return "", nil
+	}
+	return fmt.Sprintf("event %d kept %d of %d", latest.Event, latest.Lost.Kept, latest.Lost.Size), nil
+}
 
 // OpenCheckpoint reads a checkpoint that this log's key has signed.
 func (s *Store) OpenCheckpoint(signed []byte) (audit.Checkpoint, error) {

@@ -336,7 +336,7 @@ var remedies = map[gate.Reason]remedy{
 	gate.ConcurrencyExceeded:    {theCustomer + ", or whoever amends the contract", contractsOf},
 	gate.PatientsExceeded:       {theCustomer + ", or whoever amends the contract", contractsOf},
 	gate.ClockUnusable:          {"OneRecord's operators", ""},
-	gate.StateUnconfirmed:       {"two admins, who confirm that the host may be served so", "certgate host list"},
+	gate.StateUnconfirmed:       {"two admins, who confirm that the host may be served so, or that events are lost", "certgate host list, certgate audit loss"},
 }
 
 // commandFor fills in the caller, if it is known.

@@ -7,8 +7,10 @@ import (
 )
 
 func (t *tool) auditCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "audit", Short: "The log of changes: events, proofs, export, verification"},
+	group := t.connected(t.group(&cobra.Command{Use: "audit", Short: "The log of changes: events, proofs, export, verification"},
 		t.auditEvents(), t.auditVerify(), t.auditExport(), t.auditCheckpoint(), t.auditProve(), t.auditKey()))
+	group.AddCommand(t.lossCommands()...)
+	return group
 }
 
 func (t *tool) auditEvents() *cobra.Command {

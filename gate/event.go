@@ -15,6 +15,7 @@ type Event struct {
 	Object  string    `json:"object"`            // identifier of the record that it is about
 	Why     string    `json:"why,omitempty"`
 	Detail  string    `json:"detail,omitempty"` // one line for the reader
+	Lost    *LostPart `json:"lost,omitempty"`   // which events are lost, where it is about that
 	Changes []Change  `json:"changes"`          // set by the store: every record that was written with it
 }
 
@@ -33,6 +34,9 @@ type Verb string
 const (
 	StoreCreated            Verb = "store.created"
 	TrustRewritten          Verb = "trust.rewritten"
+	StoreQuarantined        Verb = "store.quarantined"
+	LossProposed            Verb = "store.loss-proposed"
+	LossAccepted            Verb = "store.loss-accepted"
 	CACreated               Verb = "ca.created"
 	CAImported              Verb = "ca.imported"
 	AccountCreated          Verb = "account.created"

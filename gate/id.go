@@ -34,6 +34,8 @@ type (
 	NoticeID string
 	// StaffID names a staff member, with prefix stf_.
 	StaffID string
+	// LossID names a loss of events, with prefix los_.
+	LossID string
 	// ImportID names an import, with prefix imp_.
 	ImportID string
 )
@@ -53,6 +55,7 @@ const (
 	NoticePrefix        = "not_"
 	StaffPrefix         = "stf_"
 	ImportPrefix        = "imp_"
+	LossPrefix          = "los_"
 	DecisionPrefix      = "req_" // one decision on one request; appears in X-Request-Id and in the problem's instance
 )
 

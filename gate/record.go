@@ -24,13 +24,14 @@ const (
 	HostRecord          RecordKind = "host"
 	MarkRecord          RecordKind = "mark"
 	ReminderRecord      RecordKind = "reminder"
+	LossRecord          RecordKind = "loss"
 )
 
 // RecordKinds lists them all.
 func RecordKinds() []RecordKind {
 	return []RecordKind{AccountRecord, OrganizationRecord, DeviceRecord, ContractRecord, CertificationRecord, KeyRecord,
 		CertificateRecord, EnrollmentRecord, RemediationRecord, NoticeRecord, StaffRecord, CARecord, PepperRecord, BehaviorsRecord,
-		HostRecord, MarkRecord, ReminderRecord}
+		HostRecord, MarkRecord, ReminderRecord, LossRecord}
 }
 
 // Record is something that the store keeps under its kind and identifier. The JSON form of the implementing types is what lies on
@@ -73,6 +74,7 @@ func (*BehaviorTable) RecordKind() RecordKind { return BehaviorsRecord }
 func (*Host) RecordKind() RecordKind          { return HostRecord }
 func (*Mark) RecordKind() RecordKind          { return MarkRecord }
 func (*Reminder) RecordKind() RecordKind      { return ReminderRecord }
+func (*Loss) RecordKind() RecordKind          { return LossRecord }
 
 // RecordID is the identifier under which the record is stored.
 func (a *Account) RecordID() string       { return string(a.ID) }
@@ -92,6 +94,7 @@ func (*BehaviorTable) RecordID() string   { return "table" }
 func (h *Host) RecordID() string          { return h.Name }
 func (m *Mark) RecordID() string          { return m.ID }
 func (r *Reminder) RecordID() string      { return r.ID }
+func (l *Loss) RecordID() string          { return string(l.ID) }
 
 // padded prints a version so that text order is number order.
 func padded(n int) string {
