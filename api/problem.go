@@ -21,6 +21,8 @@ type Problem struct {
 	Violated []string `json:"violated-policies,omitempty"` //nolint:tagliatelle // the draft's name
 	// Errors are all mistakes where there are several; Detail and Field are of the first.
 	Errors []Fault `json:"errors,omitempty"`
+	// Current is, where a change does not fit the state, the object as it stands; the answer's ETag is of it.
+	Current any `json:"current,omitempty"`
 }
 
 // Fault is one of several mistakes.

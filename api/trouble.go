@@ -40,6 +40,9 @@ func problemOf(err error, id, base string) *Problem {
 	if e, ok := errors.AsType[*statusError](err); ok {
 		p.Status = e.status
 	}
+	if e, ok := errors.AsType[*currentError](err); ok {
+		p.Current = e.current.view
+	}
 	return p
 }
 

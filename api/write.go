@@ -69,11 +69,11 @@ func write[In any](o writing, do func(x *exchange, by authority.By, in *In) (obj
 		if try {
 			by.Try = new(authority.DryRun)
 			_, err := do(x, by, in)
-			return x.answerTried(by.Try, err)
+			return x.answerTried(by.Try, x.asItStands(err))
 		}
 		object, err := x.once(by, func() (string, error) { return do(x, by, in) })
 		if err != nil {
-			return err
+			return x.asItStands(err)
 		}
 		found, err := o.show(x, object)
 		if err != nil {
