@@ -33,7 +33,6 @@ import (
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
 	"github.com/onerecord/certgate/gatetest"
-	"github.com/onerecord/certgate/issuer"
 )
 
 // world is a whole certgate: real Caddy with real TLS in this process, a data directory on disk, three staff, one upstream. One Caddy
@@ -334,42 +333,6 @@ func (w *world) certified(slug string) (*gate.Account, *gate.Device, *credential
 	contract := w.contract(account, today(), today().AddDays(300))
 	c := w.certify(contract, device.ID)
 	return account, device, w.enroll(device, c.ID)
-}
-
-// sign makes a certificate under the running issuing CA that differs from a real one as edit says; it is not registered anywhere.
-func (w *world) sign(edit func(*x509.Certificate)) tls.Certificate {
-	w.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(w.t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "made by hand"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, BasicConstraintsValid: true}
-	if edit != nil {
-		edit(template)
-	}
-	ca := w.issuing()
-	der, err := x509.CreateCertificate(rand.Reader, template, ca.Certificate, key.Public(), ca.Signer)
-	must(w.t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
-// issuing opens the customers' issuing CA with its key.
-func (w *world) issuing() *issuer.CA {
-	w.t.Helper()
-	a := w.authority()
-	for _, ca := range a.Directory().CAs() {
-		if ca.Audience != gate.Customers || !ca.Issues(time.Now()) {
-			continue
-		}
-		der, err := a.Store().Unseal("ca/"+ca.Fingerprint.String(), ca.SealedKey)
-		must(w.t, err)
-		key, err := issuer.ParseKey(der)
-		must(w.t, err)
-		crt, err := x509.ParseCertificate(ca.DER)
-		must(w.t, err)
-		return &issuer.CA{Certificate: crt, Signer: key}
-	}
-	w.t.Fatal("no CA issues")
-	return nil
 }
 
 // register makes a certificate known as the device's, by the real Update.
