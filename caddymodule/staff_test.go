@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func (w *world) badgeOf(name string, known bool, edit func(*x509.Certificate)) *
 	person, err := w.authority().Directory().Staff(name)
 	must(w.t, err)
 	if next := *person; known {
-		next.Certificates = append(next.Certificates[:len(next.Certificates):len(next.Certificates)], gate.StaffCertificate{
+		next.Certificates = append(slices.Clip(next.Certificates), gate.StaffCertificate{
 			Fingerprint: gate.FingerprintOf(leaf.Raw), Issuer: gate.FingerprintOf(w.issuingFor(gate.Operators).Certificate.Raw),
 			DER: leaf.Raw, NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter})
 		w.put(&next)
@@ -99,7 +100,7 @@ func (w *world) createsAccount(host string, crt *tls.Certificate, origin string)
 	if err != nil {
 		return 0, "", err
 	}
-	defer response.Body.Close() //nolint:errcheck // only read from
+	defer response.Body.Close()
 	all, err := io.ReadAll(response.Body)
 	return response.StatusCode, string(all), err
 }
