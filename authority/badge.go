@@ -2,6 +2,7 @@ package authority
 
 import (
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -168,6 +169,41 @@ func signStaff(ca foundedCA, s *gate.Staff, applicant issuer.ApplicantKey, leaf 
 		return nil, fmt.Errorf("read the new certificate: %w", err)
 	}
 	return &gate.StaffCertificate{Fingerprint: gate.FingerprintOf(der), Issuer: ca.record.Fingerprint, DER: der, NotBefore: cert.NotBefore, NotAfter: cert.NotAfter}, nil
+}
+
+// makeBadge draws a key for a person, signs their certificate, which goes into the record, and packs both.
+func makeBadge(ca foundedCA, s *gate.Staff, leaf staffLeaf) (Badge, error) {
+	key, err := issuer.NewKey(leaf.random)
+	if err != nil {
+		return Badge{}, err
+	}
+	applicant, err := issuer.NewApplicantKey(key.Public())
+	if err != nil {
+		return Badge{}, err
+	}
+	if leaf.serial, err = issuer.NewSerial(leaf.random); err != nil {
+		return Badge{}, err
+	}
+	crt, err := signStaff(ca, s, applicant, leaf)
+	if err != nil {
+		return Badge{}, err
+	}
+	s.Certificates = []gate.StaffCertificate{*crt}
+	cert, err := x509.ParseCertificate(crt.DER)
+	if err != nil {
+		return Badge{}, fmt.Errorf("read the new certificate: %w", err)
+	}
+	var drawn [18]byte
+	if _, err := io.ReadFull(leaf.random, drawn[:]); err != nil {
+		return Badge{}, fmt.Errorf("draw a password: %w", err)
+	}
+	password := base64.RawURLEncoding.EncodeToString(drawn[:])
+	p12, err := issuer.PKCS12(key, cert, ca.ca.Certificate, password)
+	if err != nil {
+		return Badge{}, err
+	}
+	der, err := issuer.MarshalKey(key)
+	return Badge{Name: s.Name, P12: p12, Password: password, Leaf: chainPEM(crt.DER, ca.record.DER), Key: issuer.KeyPEM(der)}, err
 }
 
 // remindStaff tells people that their last certificate ends soon, in a commit for each, as remind does for customers.

@@ -18,7 +18,7 @@ var staffChanges = map[gate.Verb]struct{ noun, verb string }{
 	gate.StaffCertificateRevoked: {"certificate", "revoked"},
 	gate.StaffRenewed:            {"certificate", "renewed"},
 	gate.StaffLinkRedeemed:       {"certificate", "taken"},
-	gate.StaffRecovered:          {"", "made an admin for a day on the server itself, by whoever has its files,"},
+	gate.StaffRecovered:          {"", "made an admin"},
 }
 
 // tellStaff tells every admin, and the person, that somebody's access was changed, in the commit of the change. One admin can stop any
@@ -32,6 +32,10 @@ func (a *Authority) tellStaff(tx *certstore.Tx, by By, event gate.Event, person 
 		proposal = person.Proposal
 	}
 	to := gate.StaffRecipients(a.dir.People(), gate.ManageStaff, a.now()) // as it was before the change
+	if event.Verb == gate.StaffRecovered {                                // everybody on the staff, for no admin may be left
+		to = gate.StaffRecipients(a.dir.People(), gate.Read, a.now())
+		data.By, data.Until = "whoever has the files of the server", *person.Until
+	}
 	if before, err := a.dir.Staff(string(person.ID)); err == nil {
 		if before.Active(a.now()) || event.Verb != gate.StaffProposed {
 			to = append(to, person.Contact())

@@ -2,7 +2,6 @@ package authority
 
 import (
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -111,43 +110,11 @@ func (f *founding) keep(name string, ca *issuer.CA) error {
 func (f *founding) drawAdmin(admin Admin) error {
 	s := &gate.Staff{ID: gate.StaffID(f.setup.NewID(gate.StaffPrefix)), Name: admin.Name, Email: admin.Email, Roles: admin.Roles,
 		CreatedAt: f.now, Bootstrap: true}
-	key, err := issuer.NewKey(f.setup.Random)
+	badge, err := makeBadge(f.issuing(gate.Operators), s, staffLeaf{now: f.now, random: f.setup.Random, others: f.people})
 	if err != nil {
 		return err
 	}
-	applicant, err := issuer.NewApplicantKey(key.Public())
-	if err != nil {
-		return err
-	}
-	serial, err := issuer.NewSerial(f.setup.Random)
-	if err != nil {
-		return err
-	}
-	ca := f.issuing(gate.Operators)
-	crt, err := signStaff(ca, s, applicant, staffLeaf{serial: serial, now: f.now, random: f.setup.Random, others: f.people})
-	if err != nil {
-		return err
-	}
-	s.Certificates = []gate.StaffCertificate{*crt}
-	f.people = append(f.people, s)
-	leaf, err := x509.ParseCertificate(crt.DER)
-	if err != nil {
-		return fmt.Errorf("read the new certificate: %w", err)
-	}
-	var drawn [18]byte
-	if _, err := io.ReadFull(f.setup.Random, drawn[:]); err != nil {
-		return fmt.Errorf("draw a password: %w", err)
-	}
-	password := base64.RawURLEncoding.EncodeToString(drawn[:])
-	p12, err := issuer.PKCS12(key, leaf, ca.ca.Certificate, password)
-	if err != nil {
-		return err
-	}
-	der, err := issuer.MarshalKey(key)
-	if err != nil {
-		return err
-	}
-	f.badges = append(f.badges, Badge{Name: s.Name, P12: p12, Password: password, Leaf: chainPEM(crt.DER, ca.record.DER), Key: issuer.KeyPEM(der)})
+	f.people, f.badges = append(f.people, s), append(f.badges, badge)
 	return nil
 }
 

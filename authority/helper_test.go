@@ -13,6 +13,8 @@ func runHelper() bool {
 		changeUntilKilled(&outside{})
 	case "mail":
 		mailUntilKilled(&outside{})
+	case "recover":
+		recoverAndDie(&outside{})
 	case "open":
 		openOnce()
 	default:

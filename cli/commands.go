@@ -57,7 +57,7 @@ func (t *tool) commands() []*cobra.Command {
 		t.onboardCommand(), t.importCommand(),
 		t.accountCommand(), t.organizationCommand(), t.deviceCommand(), t.contractCommand(), t.certificationCommand(),
 		t.credentialCommand(), t.enrollCommand(), t.remediationCommand(), t.explainCommand(), t.watchCommand(),
-		t.staffCommand(), t.whoamiCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(),
+		t.staffCommand(), t.whoamiCommand(), t.profileCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(),
 		t.forecastCommand(), t.checkCommand(), t.auditCommand(), t.noticeCommand(),
 	}
 }

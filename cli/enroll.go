@@ -96,12 +96,15 @@ func readInput(cmd *cobra.Command, name string) ([]byte, error) {
 const maxInput = 8<<20 + 1
 
 // parseLink splits an enrollment link. The token is a secret and stays out of errors.
-func parseLink(link string) (base, token string, err error) {
+func parseLink(link string) (base, token string, err error) { return parseLinkTo("/enroll", link) }
+
+// parseLinkTo splits a link to a page of the public site.
+func parseLinkTo(page, link string) (base, token string, err error) {
 	before, token, found := strings.Cut(link, "#")
-	base, isEnroll := strings.CutSuffix(before, "/enroll")
+	base, isEnroll := strings.CutSuffix(before, page)
 	u, err := url.Parse(base)
 	if !found || token == "" || !isEnroll || err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" {
-		return "", "", usagef("the link must be of the form https://connect.example.com/enroll#TOKEN, whole and alone")
+		return "", "", usagef("the link must be of the form https://connect.example.com%s#TOKEN, whole and alone", page)
 	}
 	return base, token, nil
 }
@@ -136,15 +139,7 @@ func (e *enrollment) privateKey() (crypto.Signer, error) {
 			return nil, fmt.Errorf("%s exists and is never written over; choose another file", f)
 		}
 	}
-	key, err := issuer.NewKey(authority.Randomness())
-	if err != nil {
-		return nil, err
-	}
-	der, err := issuer.MarshalKey(key)
-	if err != nil {
-		return nil, err
-	}
-	return key, createFile(e.keyOut, issuer.KeyPEM(der))
+	return makeKey(e.keyOut)
 }
 
 func readKey(path string) (crypto.Signer, error) {
@@ -167,11 +162,11 @@ func readKey(path string) (crypto.Signer, error) {
 }
 
 func (e *enrollment) redeem(ctx context.Context, key crypto.Signer) error {
-	csr, err := x509.CreateCertificateRequest(authority.Randomness(), &x509.CertificateRequest{Subject: pkix.Name{CommonName: "certgate"}}, key)
+	csr, err := signingRequest(key)
 	if err != nil {
-		return fmt.Errorf("make the signing request: %w", err)
+		return err
 	}
-	got, err := e.client.Redeem(ctx, e.token, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})))
+	got, err := e.client.Redeem(ctx, e.token, csr)
 	if err != nil {
 		return err
 	}
@@ -186,6 +181,15 @@ func (e *enrollment) redeem(ctx context.Context, key crypto.Signer) error {
 		return err
 	}
 	return createFile(e.secretOut, []byte(got.Key+"\n"))
+}
+
+// signingRequest asks for a certificate for the key, in PEM.
+func signingRequest(key crypto.Signer) (string, error) {
+	csr, err := x509.CreateCertificateRequest(authority.Randomness(), &x509.CertificateRequest{Subject: pkix.Name{CommonName: "certgate"}}, key)
+	if err != nil {
+		return "", fmt.Errorf("make the signing request: %w", err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr})), nil
 }
 
 // fits reports whether the certificate is for our key: what does not fit is of no use, and somebody is between us and the server.

@@ -94,7 +94,7 @@ var titles = map[string]string{
 	"data": "DIR", "recovery": "age1...", "admin": "NAME=MAIL", "contact": "ROLE=CONTACT", "agreement": "KIND=REFERENCE@DAY", "address": "NETWORK",
 	"admin-url": "URL", "key": "FILE", "link": "URL", "out": "FILE", "text": "TEXT", "notes": "TEXT", "hosting": "TEXT", "key-storage": "TEXT", "how": "TEXT", "who": "NAME",
 	"documents": "REFERENCE", "checkpoint": "FILE", "export": "FILE", "within": "DURATION", "idempotency-key": "KEY", "if-match": "ETAG", "owner": "NAME",
-	"dossier": "FILE", "came-in": "TIME", "note": "TEXT",
+	"dossier": "FILE", "came-in": "TIME", "note": "TEXT", "p12": "FILE", "email": "MAIL",
 	"interviewer": "NAME", "default-purpose": "PURPOSE", "actor": "NAME", "after": "NUMBER", "before": "NUMBER", "object": "ID", "interview": "ID",
 }
 

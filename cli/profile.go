@@ -23,8 +23,9 @@ import (
 
 // profile says which server is meant and who asks. Profiles are kept by name in config.yaml:
 //
+//	use: ben                    # where no profile is named; left out: default
 //	profiles:
-//	  default:
+//	  ben:
 //	    admin_url: https://admin.example.com
 //	    certificate: ben.crt
 //	    key: ben.key
@@ -102,6 +103,14 @@ func (p *profile) check() error {
 			return usagef("%s is missing: %s; give it, or keep it in a profile in %s", o.flag, o.what, configPath())
 		}
 	}
+	return p.checkURL()
+}
+
+// checkURL refuses what is no admin site.
+func (p *profile) checkURL() error {
+	if p.AdminURL == "" {
+		return usagef("--admin-url is missing: the URL of the admin site")
+	}
 	u, err := url.Parse(p.AdminURL)
 	if err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return usagef("admin URL %q must be of the form https://admin.example.com", p.AdminURL)
@@ -118,39 +127,54 @@ func configPath() string {
 	return filepath.Join(dir, "certgate", "config.yaml")
 }
 
-// stored is the profile of the configuration file. Without a name the one called default is used if there is one.
-func (t *tool) stored() (profile, error) {
-	name := t.flags.profile
-	if name == "" {
-		name = os.Getenv("CERTGATE_PROFILE")
-	}
-	path := configPath()
+// profileEntries are what config.yaml may hold.
+type profileEntries struct {
+	Use      string             `yaml:"use"`
+	Profiles map[string]profile `yaml:"profiles"`
+}
+
+// readProfiles reads config.yaml strictly. One that is not there is empty, with an error of fs.ErrNotExist.
+func readProfiles() (file profileEntries, path string, err error) {
+	path = configPath()
 	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && name == "" {
-		return profile{}, nil
-	}
 	if err != nil {
-		return profile{}, fmt.Errorf("read the profiles: %w", err)
-	}
-	var file struct {
-		Profiles map[string]profile `yaml:"profiles"`
+		return file, path, fmt.Errorf("read the profiles: %w", err)
 	}
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
 	if err := d.Decode(&file); err != nil {
-		return profile{}, fmt.Errorf("read the profiles in %s: %w", path, err)
+		return file, path, fmt.Errorf("read the profiles in %s: %w", path, err)
 	}
-	p, ok := file.Profiles[cmp.Or(name, "default")]
+	return file, path, nil
+}
+
+// stored is the profile of the configuration file. Without a name the one that the file says is used, or the one called default if there is one.
+func (t *tool) stored() (profile, error) {
+	name := cmp.Or(t.flags.profile, os.Getenv("CERTGATE_PROFILE"))
+	file, path, err := readProfiles()
+	if errors.Is(err, fs.ErrNotExist) && name == "" {
+		return profile{}, nil
+	}
+	if err != nil {
+		return profile{}, err
+	}
+	name = cmp.Or(name, file.Use)
+	p, ok := file.Profiles[cmp.Or(name, defaultProfile)]
 	if !ok && name != "" {
 		known := slices.Sorted(maps.Keys(file.Profiles))
 		return p, usagef("there is no profile %q in %s; there are: %s", name, path, strings.Join(known, ", "))
 	}
+	p.resolve(filepath.Dir(path))
+	return p, nil
+}
+
+// resolve makes the names of files those that the system knows.
+func (p *profile) resolve(dir string) {
 	for _, f := range []*string{&p.Certificate, &p.Key, &p.CA} {
 		if *f != "" && !filepath.IsAbs(*f) {
-			*f = filepath.Join(filepath.Dir(path), *f)
+			*f = filepath.Join(dir, *f)
 		}
 	}
-	return p, nil
 }
 
 // client makes an HTTP client that shows the profile's certificate.

@@ -26,6 +26,7 @@ import (
 // TestScripts runs each script in testdata/script against a server of its own: the real admin and public APIs over TLS, with a real
 // authority in memory behind them. A script finds profiles for ben, cho and eve (default: ben), and these commands beside the usual:
 //
+//	staff-link NAME FILE  writes the person's newest link, as they would be sent it
 //	link DEVICE FILE   writes the device's newest enrollment link, as the customer would be sent it
 //	code N ARGS...     runs certgate, which must end with exit code N
 //	unchanged          fails if anything has changed since the script began or since changed was last called
@@ -47,7 +48,7 @@ func TestScripts(t *testing.T) {
 				Files: []string{script}, RequireExplicitExec: true, UpdateScripts: os.Getenv("UPDATE") != "",
 				Setup: s.setup,
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
-					"link": s.link, "code": code, "unchanged": s.unchanged, "changed": s.changed,
+					"link": s.link, "staff-link": s.staffLink, "code": code, "unchanged": s.unchanged, "changed": s.changed,
 					"customer": s.customer, "call": s.call, "calling": s.calling, "pass": s.pass, "foreign": s.foreign,
 				},
 			})
@@ -169,11 +170,21 @@ func (s *server) link(ts *testscript.TestScript, _ bool, args []string) {
 	device, err := s.Directory().Device(args[0])
 	ts.Check(err)
 	list := s.Directory().Enrollments(device.ID)
-	link, err := s.TakeLink(list[len(list)-1].Notice)
+	s.writeLink(ts, list[len(list)-1].Notice, args[1])
+}
+
+func (s *server) staffLink(ts *testscript.TestScript, _ bool, args []string) {
+	person, err := s.Directory().Staff(args[0])
+	ts.Check(err)
+	s.writeLink(ts, person.Link.Notice, args[1])
+}
+
+func (s *server) writeLink(ts *testscript.TestScript, notice gate.NoticeID, file string) {
+	link, err := s.TakeLink(notice)
 	ts.Check(err)
 	// The world's public URL is a name; the server of the test is somewhere on this machine.
 	link = strings.Replace(link, gatetest.PublicURL, s.public.URL, 1)
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(link+"\n"), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(link+"\n"), 0o600))
 }
 
 func code(ts *testscript.TestScript, _ bool, args []string) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -11,16 +12,19 @@ import (
 )
 
 func (t *tool) staffCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "staff", Short: "People who operate: add, confirm, change, disable"},
+	return t.connected(t.group(&cobra.Command{Use: "staff", Short: "People who operate: add, confirm, change, disable; your own certificate"},
 		t.lister(lists{use: "list", short: "Lists staff", path: "/v1/staff", columns: []column{
 			{"NAME", "name"}, {"EMAIL", "email"}, {"ROLES", "roles"}, {"STATE", "state"}, {"PROPOSED", "proposal.roles"}, {"ID", "id"}}}),
 		t.shower("show NAME", "Shows a staff member, with certificates", "/v1/staff/%s"),
-		t.staffCertificate(), t.staffAdd(), t.staffPropose(),
+		t.staffCertificate(), t.staffAdd(), t.staffPropose(), t.staffEnroll(), t.staffRenew(), t.staffRecover(),
 		t.verb(verb{
 			use: "confirm NAME", short: "Puts what another admin proposed for a staff member into effect", compares: true,
 			do: func(args []string, _ string) (change, error) {
 				return change{path: pathTo("/v1/staff/%s/confirmation", args[0]), done: personState,
 					next: func(o object) []string {
+						if o.text("link.state") == gate.EnrollmentOpen.String() {
+							return []string{"certgate notice show " + o.text("link.notice") + "  (has the link arrived?)"}
+						}
 						return []string{"certgate staff certificate " + o.text("name") + " > " + o.text("name") + ".crt  (to hand over)"}
 					}}, nil
 			}}),
@@ -34,7 +38,7 @@ func (t *tool) staffCommand() *cobra.Command {
 			do: func(args []string, why string) (change, error) {
 				return change{path: pathTo("/v1/staff/%s/certificates/%s/revocation", args...), body: api.Why{Why: why}, done: personState,
 					next: func(o object) []string {
-						return []string{"certgate staff propose " + o.text("name") + " --csr FILE  (for a new one)"}
+						return []string{"certgate staff propose " + o.text("name") + " --link  (for a new one)"}
 					}}, nil
 			}}),
 	))
@@ -65,7 +69,13 @@ func personState(o object) string { return o.text("name") + " is " + o.text("sta
 
 // proposed says what waits for a second admin.
 func proposed(o object) string {
-	return "proposed for " + o.text("name") + ": " + o.text("proposal.roles") + "; a second admin must confirm it"
+	what := o.text("proposal.roles")
+	if o.text("proposal.link") != "" {
+		what += ", with a one-time link to " + cmp.Or(o.text("proposal.email"), o.text("email"))
+	} else if email := o.text("proposal.email"); email != "" {
+		what += ", at " + email
+	}
+	return "proposed for " + o.text("name") + ": " + what + "; a second admin must confirm it"
 }
 
 func toConfirm(o object) []string {
@@ -78,40 +88,53 @@ func (t *tool) staffAdd() *cobra.Command {
 	var csr string
 	c := t.changes(&cobra.Command{
 		Use: "add NAME", Short: "Proposes a staff member; a second admin must confirm", Args: arguments("NAME"),
-		Long: "Proposes a staff member, who makes the key pair and hands over only a signing request:\n\n" +
+		Long: "Proposes a staff member. With --link, a one-time link to take a certificate is mailed to the person once a second admin has confirmed it;\n" +
+			"nobody else sees it. Or the person makes the key pair and hands over only a signing request:\n\n" +
 			"  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ben.key -subj /CN=ben -out ben.csr",
-		Example: "  certgate staff add ben --email ben@example.com --role interviewer --role operator --csr ben.csr",
+		Example: "  certgate staff add ben --email ben@example.com --role interviewer --role operator --link\n" +
+			"  certgate staff add ben --email ben@example.com --role interviewer --role operator --csr ben.csr",
 	})
 	f := c.Flags()
 	f.StringVar(&in.Email, "email", "", "mail address")
 	f.StringArrayVar(&roles, "role", nil, "interviewer, approver, issuer, operator, auditor or admin; repeat for more")
 	f.StringVar(&csr, "csr", "", "PEM file with the certificate signing request; - is standard input")
+	f.BoolVar(&in.Link, "link", false, "mail the person a one-time link instead, once this is confirmed")
 	return require(t.leaf(c, func(cmd *cobra.Command, args []string) error {
-		text, err := readInput(cmd, csr)
-		if err != nil {
-			return fmt.Errorf("--csr: %w", err)
+		if in.Link == (csr != "") {
+			return usagef("give either --link or --csr: the person needs one of them to get a certificate")
 		}
-		in.Name, in.Roles, in.CSR = args[0], rolesOf(roles), string(text)
+		if csr != "" {
+			text, err := readInput(cmd, csr)
+			if err != nil {
+				return fmt.Errorf("--csr: %w", err)
+			}
+			in.CSR = string(text)
+		}
+		in.Name, in.Roles = args[0], rolesOf(roles)
 		return t.send(cmd, change{path: "/v1/staff", body: in, done: proposed, next: toConfirm})
-	}), "email", "role", "csr")
+	}), "email", "role")
 }
 
 func (t *tool) staffPropose() *cobra.Command {
 	var roles []string
-	var csr string
+	var csr, email string
+	var link bool
 	c := t.compares(&cobra.Command{
-		Use: "propose NAME", Short: "Proposes other roles or another certificate for a staff member", Args: arguments("NAME"),
-		Long:    "Proposes other roles, or a certificate for another key, or both. What is left out stays. A second admin must confirm.",
-		Example: "  certgate staff propose ben --role interviewer\n  certgate staff propose ben --csr ben.csr",
+		Use: "propose NAME", Short: "Proposes other roles, another certificate or another address for a staff member", Args: arguments("NAME"),
+		Long: "Proposes other roles, a certificate for another key (from a signing request, or by a one-time link that is mailed), or another address.\n" +
+			"What is left out stays. A second admin must confirm.",
+		Example: "  certgate staff propose ben --role interviewer\n  certgate staff propose ben --link\n  certgate staff propose ben --email ben@new.example --link",
 	})
 	f := c.Flags()
 	f.StringArrayVar(&roles, "role", nil, "all roles that the person is to have; repeat for more")
 	f.StringVar(&csr, "csr", "", "PEM file with a certificate signing request; - is standard input")
+	f.BoolVar(&link, "link", false, "mail the person a one-time link once this is confirmed")
+	f.StringVar(&email, "email", "", "another mail address")
 	return t.leaf(c, func(cmd *cobra.Command, args []string) error {
-		if len(roles) == 0 && csr == "" {
-			return usagef("--role or --csr is missing: at least one must change")
+		if len(roles) == 0 && csr == "" && !link && email == "" {
+			return usagef("--role, --csr, --link or --email is missing: at least one must change")
 		}
-		in := api.Change{Roles: rolesOf(roles)}
+		in := api.Change{Roles: rolesOf(roles), Link: link, Email: email}
 		if csr != "" {
 			text, err := readInput(cmd, csr)
 			if err != nil {
