@@ -71,6 +71,7 @@ type Authority struct {
 	trust     atomic.Pointer[Trust]
 	flights   flights
 	limits    ratelimit.Book
+	patients  patientHashes
 	sightings chan sighting
 	flushing  sync.Mutex // held while the queue is emptied
 	decisions decisionIDs
@@ -117,7 +118,7 @@ func Open(o Options) (*Authority, error) {
 	}
 	a := &Authority{
 		options: o, log: o.Log, now: o.Now, since: since, newID: o.NewID, random: o.Random,
-		store: store, dir: store.Directory(),
+		store: store, dir: store.Directory(), patients: newPatientHashes(store.PatientKey()),
 		sightings: make(chan sighting, maxSightings),
 		done:      make(chan struct{}),
 	}

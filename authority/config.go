@@ -18,6 +18,8 @@ type Settings struct {
 	PublicURL string // where certgate_public is reached; enrollment links lead there
 	PKIURL    string // where certgate_pki is reached; written into certificates
 	Contact   Contact
+	// Patients say where calls name patients, for plans that limit how many.
+	Patients gate.PatientPlaces
 	// Plans say how much a device may use in an environment where no contract says it; absent: no limit.
 	Plans map[gate.Environment]gate.Limits
 	// Zone is where business days are counted, by IANA name; empty: DefaultZone. ClosedDays are days besides weekends and US federal
@@ -79,6 +81,10 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	patients, err := s.Patients.Compile()
+	if err != nil {
+		return nil, err
+	}
 	calendar, err := s.calendar()
 	if err != nil {
 		return nil, err
@@ -107,7 +113,7 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 	}
 	c := &Config{authority: a, settings: s, calendar: calendar, required: required, sites: make(map[gate.Environment]*gate.Site)}
 	for e := gate.Sandbox; e <= gate.Production; e++ {
-		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors, Plan: &gate.UsagePlan{Limits: s.Plans[e], Zone: calendar.Zone}}
+		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors, Patients: patients, Plan: &gate.UsagePlan{Limits: s.Plans[e], Zone: calendar.Zone}}
 	}
 	c.outside.Store(outside)
 	a.configs = append(a.configs, c)
@@ -178,6 +184,9 @@ func (s *Settings) Check() error {
 	}
 	if !strings.HasPrefix(strings.ToLower(s.PublicURL), "https:") {
 		return fmt.Errorf("public_url %q must be an https URL: enrollment links lead there, and keys come back from there", s.PublicURL)
+	}
+	if _, err := s.Patients.Compile(); err != nil {
+		return err
 	}
 	if err := s.checkPlans(); err != nil {
 		return err

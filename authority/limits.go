@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"slices"
 	"time"
 
 	"github.com/onerecord/certgate/gate"
@@ -18,7 +19,11 @@ func (c *Call) take(now time.Time) {
 		return
 	}
 	who := ratelimit.Caller{Account: c.Caller.Account.ID, Organization: c.Caller.Organization.ID, Device: c.Caller.Device.ID, Behavior: c.Behavior.Name, Plan: plan}
-	c.taken, c.Exceeded = c.authority.limits.Take(&who, &ratelimit.Call{Now: now, Cost: int64(c.Behavior.Cost)})
+	use := ratelimit.Call{Now: now, Cost: int64(c.Behavior.Cost)}
+	if plan.CountsPatients(c.Behavior.Name) {
+		use.Patients = c.patients()
+	}
+	c.taken, c.Exceeded = c.authority.limits.Take(&who, &use)
 	if c.Exceeded.Refused() {
 		c.Reason = c.Exceeded.Reason
 	}
@@ -30,6 +35,16 @@ func (c *Call) plan() *gate.UsagePlan {
 		return c.Contract.UsagePlan()
 	}
 	return c.Request.Site.Plan
+}
+
+// patients are the different ones that the call names, each as a keyed hash: an identifier is never kept.
+func (c *Call) patients() (hashes []uint64) {
+	c.Request.Site.Patients.Each(c.Path, c.Request.Query, func(id string) {
+		if hash := c.authority.patients.hash(id); !slices.Contains(hashes, hash) {
+			hashes = append(hashes, hash)
+		}
+	})
+	return hashes
 }
 
 // LimitPolicy is the value of the RateLimit-Policy header field for the call's answer, as http.Header has it; nil where nothing is limited.

@@ -67,6 +67,10 @@ type App struct {
 	// granted is refused on a reload until staff have allowed it (`certgate behavior allow`).
 	Behaviors []gate.Behavior `json:"behaviors,omitempty"`
 
+	// Patients say where calls name the patients that they are about, for plans that limit how many (patients-hour, patients-day). What is
+	// not listed is not counted, and bodies are never read. Default: nowhere.
+	Patients gate.PatientPlaces `json:"patients,omitzero"`
+
 	// Plans say how much a device may use in sandbox and in preprod; in production its contract does. Default: no limit.
 	Plans map[string]gate.Limits `json:"plans,omitempty"`
 
@@ -219,7 +223,7 @@ func (a *App) open() (caddy.Destructor, error) {
 func (a *App) settings() authority.Settings {
 	s := authority.Settings{Behaviors: a.Behaviors, PublicURL: a.PublicURL, PKIURL: a.PKIURL, Zone: a.Zone, ClosedDays: a.Closed, Active: a.active}
 	s.RequiredAgreements = a.RequiredAgreements
-	s.CheckpointFile = a.CheckpointFile
+	s.CheckpointFile, s.Patients = a.CheckpointFile, a.Patients
 	for name, plan := range a.Plans {
 		if e, err := gate.ParseEnvironment(name); err == nil { // what is no environment was refused by checkPlans
 			if s.Plans == nil {

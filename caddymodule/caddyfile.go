@@ -44,6 +44,7 @@ func init() {
 //		smtp        <host:port> { ... }
 //		webhook     <url> { ... }
 //		templates   <dir>
+//		patient     path <template>... | query <name>...
 //		plan        sandbox|preprod <limit>
 //		behavior    <name> <method> <path> [cost <units>] [upgrade websocket]
 //	}
@@ -93,6 +94,8 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return a.webhook(d)
 	case "templates":
 		return oneArg(d, &a.Templates)
+	case "patient":
+		return a.patient(d)
 	case "plan":
 		return a.plan(d)
 	case "behavior":
@@ -100,7 +103,7 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 	case "{":
 		return d.Err("this option takes no block")
 	}
-	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates, plan and behavior", d.Val())
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates, patient, plan and behavior", d.Val())
 }
 
 // oneArg reads an option that may be given once, with one argument.

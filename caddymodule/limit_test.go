@@ -18,10 +18,10 @@ import (
 
 // limitScenes are of customers who have used everything up.
 func (w *world) limitScenes(all map[gate.Reason]scene) {
-	for reason, limit := range map[gate.Reason]string{gate.RateExceeded: "rate 1/86400s", gate.QuotaExceeded: "day 1"} {
+	for reason, limit := range map[gate.Reason]string{gate.RateExceeded: "rate 1/86400s", gate.QuotaExceeded: "day 1", gate.PatientsExceeded: "patients-day 1"} {
 		account, _, c := w.certified(reason.String())
 		w.limit(account, limit)
-		if resp, body := w.get(w.client("h2", &c.tls), "api.test", "/fhir/Patient/1", c.Key); resp.StatusCode != http.StatusOK {
+		if resp, body := w.get(w.client("h2", &c.tls), "api.test", "/fhir/Patient/first", c.Key); resp.StatusCode != http.StatusOK {
 			w.t.Fatalf("the first call: %d %s", resp.StatusCode, body)
 		}
 		all[reason] = scene{status: http.StatusTooManyRequests, key: c.Key, crt: &c.tls}
@@ -177,6 +177,24 @@ func TestACallHoldsItsPlaceUntilItHasEnded(t *testing.T) {
 	}
 	if resp, body := w.get(client, "api.test", "/fhir/Patient/3", c.Key); resp.StatusCode != http.StatusOK {
 		t.Errorf("after it: %d %s", resp.StatusCode, body)
+	}
+}
+
+func TestOnlyFurtherPatientsAreTooMany(t *testing.T) {
+	w := newWorld(t)
+	account, _, c := w.certified("acme")
+	w.limit(account, "patients-hour 2")
+	client := w.client("h2", &c.tls)
+	for _, row := range []struct {
+		path string
+		want int
+	}{
+		{"/fhir/Patient/1", 200}, {"/fhir/Observation?patient=Patient/2", 200}, {"/fhir/Patient/3", 429}, {"/fhir/Observation?subject=1,2,3", 429},
+		{"/fhir/Patient/2/$everything", 200}, {"/fhir/Observation?code=7", 200}, {"/fhir/Observation?subject=1,2", 200},
+	} {
+		if resp, body := w.get(client, "api.test", row.path, c.Key); resp.StatusCode != row.want {
+			t.Errorf("%s: %d, want %d: %s", row.path, resp.StatusCode, row.want, body)
+		}
 	}
 }
 

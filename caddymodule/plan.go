@@ -47,3 +47,25 @@ func (a *App) checkPlans() error {
 	}
 	return nil
 }
+
+// patient adds places where calls name patients; it may be given several times. Syntax, in the app's block:
+//
+//	patient path <template>...
+//	patient query <name>...
+//
+// A template has {patient} as the segment that is the identifier, such as /fhir/Patient/{patient}/*.
+func (a *App) patient(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 2 || args[0] != "path" && args[0] != "query" {
+		return d.Err("patient takes path or query and where the identifier is, such as: patient path /fhir/Patient/{patient}, or: patient query patient subject")
+	}
+	if args[0] == "path" {
+		a.Patients.Paths = append(a.Patients.Paths, args[1:]...)
+	} else {
+		a.Patients.Queries = append(a.Patients.Queries, args[1:]...)
+	}
+	if _, err := a.Patients.Compile(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}

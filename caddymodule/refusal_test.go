@@ -19,7 +19,6 @@ var withoutScene = map[gate.Reason]string{
 	gate.ClockUnusable: "needs a clock that ran backward",
 
 	gate.ConcurrencyExceeded: "needs a call that runs: TestACallHoldsItsPlaceUntilItHasEnded",
-	gate.PatientsExceeded:    "needs calls that name patients, which none does yet",
 }
 
 func TestEveryRefusalAnswersAsItsCodeSays(t *testing.T) {

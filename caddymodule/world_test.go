@@ -167,6 +167,8 @@ func (w *world) global(lines ...string) string {
 		public_url https://public.test
 		pki_url http://pki.test
 		contact help@example.com "+1 555 0100"
+		patient path /fhir/Patient/{patient} /fhir/Patient/{patient}/*
+		patient query patient subject
 		behavior fhir-query GET /fhir/* cost 1
 		behavior fhir-write POST /fhir/* cost 1
 		behavior ihe-document-query POST /ihe/documents/* cost 5

@@ -72,14 +72,16 @@ const (
 	macLabel    = "certgate store: record mac"
 	logLabel    = "certgate store: checkpoint key"
 	originLabel = "certgate store: log origin"
+	hashLabel   = "certgate store: patient hashes"
 )
 
 // keyring holds what is derived from the secret.
 type keyring struct {
-	badger []byte
-	seal   []byte
-	log    logName
-	macs   sync.Pool // of hash.Hash, an HMAC under the MAC key; a fresh one costs two allocations and two blocks of SHA-256
+	badger   []byte
+	seal     []byte
+	patients []byte
+	log      logName
+	macs     sync.Pool // of hash.Hash, an HMAC under the MAC key; a fresh one costs two allocations and two blocks of SHA-256
 }
 
 func newKeyring(secret [32]byte) (*keyring, error) {
@@ -98,6 +100,9 @@ func newKeyring(secret [32]byte) (*keyring, error) {
 	if k.seal, err = derive(sealLabel); err != nil {
 		return nil, err
 	}
+	if k.patients, err = derive(hashLabel); err != nil {
+		return nil, err
+	}
 	seed, err := derive(logLabel)
 	if err != nil {
 		return nil, err
@@ -112,6 +117,10 @@ func newKeyring(secret [32]byte) (*keyring, error) {
 	k.macs.New = func() any { return hmac.New(sha256.New, key) }
 	return &k, nil
 }
+
+// PatientKey is the key under which identifiers of patients are hashed. It comes from the secret, so that what was counted before a restart
+// still counts.
+func (s *Store) PatientKey() []byte { return s.keys.patients }
 
 type mac [sha256.Size]byte
 

@@ -1,4 +1,4 @@
-package gate
+package gate_test
 
 import (
 	"errors"
@@ -6,37 +6,39 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/onerecord/certgate/gate"
 )
 
 func TestALimitReadsAsItIsWritten(t *testing.T) {
-	for text, want := range map[string]Limit{
-		"rate 50":                                  {Kind: RateLimit, Amount: 50},
-		"rate 50 burst 100 per device":             {Kind: RateLimit, Amount: 50, Burst: 100, Per: DeviceSubject},
-		"rate 600/60s burst 100":                   {Kind: RateLimit, Amount: 600, Seconds: 60, Burst: 100},
-		"day 200000":                               {Kind: DayLimit, Amount: 200_000},
-		"month 5000000 per organization":           {Kind: MonthLimit, Amount: 5_000_000, Per: OrganizationSubject},
-		"concurrency 8 per device for fhir-query":  {Kind: ConcurrencyLimit, Amount: 8, Per: DeviceSubject, Behavior: "fhir-query"},
-		"patients-hour 500":                        {Kind: PatientHourLimit, Amount: 500},
-		"patients-day 2000 for ihe-document-query": {Kind: PatientDayLimit, Amount: 2000, Behavior: "ihe-document-query"},
+	for text, want := range map[string]gate.Limit{
+		"rate 50":                                  {Kind: gate.RateLimit, Amount: 50},
+		"rate 50 burst 100 per device":             {Kind: gate.RateLimit, Amount: 50, Burst: 100, Per: gate.DeviceSubject},
+		"rate 600/60s burst 100":                   {Kind: gate.RateLimit, Amount: 600, Seconds: 60, Burst: 100},
+		"day 200000":                               {Kind: gate.DayLimit, Amount: 200_000},
+		"month 5000000 per organization":           {Kind: gate.MonthLimit, Amount: 5_000_000, Per: gate.OrganizationSubject},
+		"concurrency 8 per device for fhir-query":  {Kind: gate.ConcurrencyLimit, Amount: 8, Per: gate.DeviceSubject, Behavior: "fhir-query"},
+		"patients-hour 500":                        {Kind: gate.PatientHourLimit, Amount: 500},
+		"patients-day 2000 for ihe-document-query": {Kind: gate.PatientDayLimit, Amount: 2000, Behavior: "ihe-document-query"},
 	} {
-		got, err := ParseLimit(text)
+		got, err := gate.ParseLimit(text)
 		if err != nil || got != want || got.String() != text {
 			t.Errorf("%q: %+v, %v; written again: %q", text, got, err, got.String())
 		}
 	}
 	for _, text := range []string{"", "rate", "rate x", "rate 5/", "rate 5/xs", "rate 5 burst", "rate 5 of 7", "rate 5 burst 9999999999999999999"} {
-		if _, err := ParseLimit(text); !errors.Is(err, Invalid) || !strings.Contains(err.Error(), "write KIND AMOUNT") {
+		if _, err := gate.ParseLimit(text); !errors.Is(err, gate.Invalid) || !strings.Contains(err.Error(), "write KIND AMOUNT") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
 
 func TestNamesTellLimitsApart(t *testing.T) {
-	seen := map[string]Limit{}
-	for _, kind := range LimitKinds() {
-		for _, per := range []SubjectKind{AccountSubject, OrganizationSubject, DeviceSubject} {
+	seen := map[string]gate.Limit{}
+	for _, kind := range gate.LimitKinds() {
+		for _, per := range []gate.SubjectKind{gate.AccountSubject, gate.OrganizationSubject, gate.DeviceSubject} {
 			for _, behavior := range []string{"", "device", "fhir-query"} {
-				l := Limit{Kind: kind, Per: per, Behavior: behavior, Amount: 1}
+				l := gate.Limit{Kind: kind, Per: per, Behavior: behavior, Amount: 1}
 				if other, taken := seen[l.Name()]; taken {
 					t.Errorf("%q is the name of %+v and %+v", l.Name(), l, other)
 				}
@@ -47,12 +49,12 @@ func TestNamesTellLimitsApart(t *testing.T) {
 }
 
 func TestEveryKindOfLimitHasAReason(t *testing.T) {
-	for _, kind := range LimitKinds() {
+	for _, kind := range gate.LimitKinds() {
 		if reason := kind.Reason(); !reason.OverLimit() {
 			t.Errorf("%s: %s", kind, reason)
 		}
 	}
-	if LimitKind("century").Reason() != Unavailable {
+	if gate.LimitKind("century").Reason() != gate.Unavailable {
 		t.Error("an unknown kind has a reason")
 	}
 }
@@ -60,26 +62,26 @@ func TestEveryKindOfLimitHasAReason(t *testing.T) {
 func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 	cost := func(behavior string) int { return map[string]int{"fhir-query": 1, "ihe-document-query": 5}[behavior] }
 	for _, row := range []struct {
-		plan Limits
+		plan gate.Limits
 		want string // empty: it is fine
 	}{
 		{nil, ""},
-		{Limits{{Kind: RateLimit, Amount: 50, Burst: 5, Behavior: "ihe-document-query"}, {Kind: RateLimit, Amount: 1}}, ""},
-		{Limits{{Kind: "century", Amount: 1}}, `plan[0].kind: "century": must be one of rate, day, month, concurrency, patients-hour, patients-day`},
-		{Limits{{Kind: DayLimit}}, "plan[0].amount: 0: must be 1 to 1000000000000; to let nothing through, do not grant it"},
-		{Limits{{Kind: DayLimit, Amount: -5}}, "plan[0].amount: -5: must be 1 to 1000000000000; to let nothing through, do not grant it"},
-		{Limits{{Kind: MonthLimit, Amount: 1e13}}, "plan[0].amount: 10000000000000: must be 1 to 1000000000000; to let nothing through, do not grant it"},
-		{Limits{{Kind: ConcurrencyLimit, Amount: 100_001}}, "plan[0].amount: 100001: must be 1 to 100000; to let nothing through, do not grant it"},
-		{Limits{{Kind: PatientDayLimit, Amount: 1_000_001}}, "plan[0].amount: 1000001: must be 1 to 1000000; to let nothing through, do not grant it"},
-		{Limits{{Kind: DayLimit, Amount: 5, Burst: 5}}, "plan[0].kind: day has neither seconds nor burst: those are of a rate"},
-		{Limits{{Kind: RateLimit, Amount: 5, Burst: -1}}, "plan[0].burst: -1: must be 1 to 1000000000000; left out it is the amount"},
-		{Limits{{Kind: RateLimit, Amount: 5, Seconds: 86_401}}, "plan[0].seconds: 86401: must be 1 to 86400; left out it is 1"},
-		{Limits{{Kind: RateLimit, Amount: 5, Per: KeySubject}}, `plan[0].per: "key": must be account, organization or device`},
-		{Limits{{Kind: DayLimit, Amount: 5, Behavior: "fhir-writ"}}, `plan[0].behavior: "fhir-writ" is not in the configuration`},
-		{Limits{{Kind: RateLimit, Amount: 50, Burst: 4, Behavior: "ihe-document-query"}}, "plan[0].amount: one call of ihe-document-query takes 5, so a limit of 4 would let none through"},
-		{Limits{{Kind: MonthLimit, Amount: 4, Behavior: "ihe-document-query"}}, "plan[0].amount: one call of ihe-document-query takes 5, so a limit of 4 would let none through"},
-		{Limits{{Kind: DayLimit, Amount: 5}, {Kind: DayLimit, Amount: 6, Per: AccountSubject}}, "plan[1]: day is there already, as plan[0]; one of each kind, subject and behavior is enough"},
-		{make(Limits, 17), "plan: has 17 limits; 16 are allowed"},
+		{gate.Limits{{Kind: gate.RateLimit, Amount: 50, Burst: 5, Behavior: "ihe-document-query"}, {Kind: gate.RateLimit, Amount: 1}}, ""},
+		{gate.Limits{{Kind: "century", Amount: 1}}, `plan[0].kind: "century": must be one of rate, day, month, concurrency, patients-hour, patients-day`},
+		{gate.Limits{{Kind: gate.DayLimit}}, "plan[0].amount: 0: must be 1 to 1000000000000; to let nothing through, do not grant it"},
+		{gate.Limits{{Kind: gate.DayLimit, Amount: -5}}, "plan[0].amount: -5: must be 1 to 1000000000000; to let nothing through, do not grant it"},
+		{gate.Limits{{Kind: gate.MonthLimit, Amount: 1e13}}, "plan[0].amount: 10000000000000: must be 1 to 1000000000000; to let nothing through, do not grant it"},
+		{gate.Limits{{Kind: gate.ConcurrencyLimit, Amount: 100_001}}, "plan[0].amount: 100001: must be 1 to 100000; to let nothing through, do not grant it"},
+		{gate.Limits{{Kind: gate.PatientDayLimit, Amount: 1_000_001}}, "plan[0].amount: 1000001: must be 1 to 1000000; to let nothing through, do not grant it"},
+		{gate.Limits{{Kind: gate.DayLimit, Amount: 5, Burst: 5}}, "plan[0].kind: day has neither seconds nor burst: those are of a rate"},
+		{gate.Limits{{Kind: gate.RateLimit, Amount: 5, Burst: -1}}, "plan[0].burst: -1: must be 1 to 1000000000000; left out it is the amount"},
+		{gate.Limits{{Kind: gate.RateLimit, Amount: 5, Seconds: 86_401}}, "plan[0].seconds: 86401: must be 1 to 86400; left out it is 1"},
+		{gate.Limits{{Kind: gate.RateLimit, Amount: 5, Per: gate.KeySubject}}, `plan[0].per: "key": must be account, organization or device`},
+		{gate.Limits{{Kind: gate.DayLimit, Amount: 5, Behavior: "fhir-writ"}}, `plan[0].behavior: "fhir-writ" is not in the configuration`},
+		{gate.Limits{{Kind: gate.RateLimit, Amount: 50, Burst: 4, Behavior: "ihe-document-query"}}, "plan[0].amount: one call of ihe-document-query takes 5, so a limit of 4 would let none through"},
+		{gate.Limits{{Kind: gate.MonthLimit, Amount: 4, Behavior: "ihe-document-query"}}, "plan[0].amount: one call of ihe-document-query takes 5, so a limit of 4 would let none through"},
+		{gate.Limits{{Kind: gate.DayLimit, Amount: 5}, {Kind: gate.DayLimit, Amount: 6, Per: gate.AccountSubject}}, "plan[1]: day is there already, as plan[0]; one of each kind, subject and behavior is enough"},
+		{make(gate.Limits, 17), "plan: has 17 limits; 16 are allowed"},
 	} {
 		err := row.plan.Check(cost)
 		got := ""
@@ -95,11 +97,11 @@ func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 func FuzzParseLimit(f *testing.F) {
 	f.Add("rate 600/60s burst 100 per device for fhir-query")
 	f.Fuzz(func(t *testing.T, text string) {
-		l, err := ParseLimit(text)
+		l, err := gate.ParseLimit(text)
 		if err != nil {
 			return
 		}
-		if again, err := ParseLimit(l.String()); err == nil && again.Name() != l.Name() {
+		if again, err := gate.ParseLimit(l.String()); err == nil && again.Name() != l.Name() {
 			t.Errorf("%q: read %+v, written %q, read again %+v", text, l, l.String(), again)
 		}
 	})

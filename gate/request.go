@@ -11,6 +11,7 @@ import (
 type Site struct {
 	Environment Environment
 	Behaviors   *Behaviors
+	Patients    *Patients  // where calls name patients; nil: nowhere
 	Plan        *UsagePlan // of the environment, where no contract says how much may be used; nil: no limit
 }
 

@@ -19,5 +19,15 @@ func (p *UsagePlan) Equal(other *UsagePlan) bool {
 	return slices.Equal(p.Limits, other.Limits) && p.Zone.String() == other.Zone.String()
 }
 
+// CountsPatients reports whether the plan limits how many patients calls of the behavior may be about.
+func (p *UsagePlan) CountsPatients(behavior string) bool {
+	for i := range p.Limits {
+		if l := &p.Limits[i]; (l.Kind == PatientHourLimit || l.Kind == PatientDayLimit) && l.Counts(behavior) {
+			return true
+		}
+	}
+	return false
+}
+
 // Limited reports whether the plan limits anything; nil is a plan without limits.
 func (p *UsagePlan) Limited() bool { return p != nil && len(p.Limits) > 0 }
