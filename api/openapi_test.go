@@ -85,6 +85,7 @@ var wire = map[string]any{
 	"TakenOver": gate.TakenOver{}, "ImportContents": api.Import{}, "OldDevice": api.OldDevice{},
 	"Event": gate.Event{}, "Behavior": gate.Behavior{}, "Lowering": gate.Lowering{}, "Host": gate.Host{},
 	"Loss": api.Loss{}, "LostPart": gate.LostPart{}, "LossProposal": gate.LossProposal{},
+	"Deletable": api.Deletable{}, "DeletablePage": api.Page[api.Deletable]{}, "Deletion": api.Deletion{}, "DeletionProposal": gate.DeletionProposal{},
 	"NewContacts": api.NewContacts{}, "ContactProposal": gate.ContactProposal{}, "ContactCorrection": gate.ContactCorrection{},
 	"Limit": gate.Limit{}, "AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},
 	"EventProof": api.EventProof{}, "ConsistencyProof": api.ConsistencyProof{}, "NewVerification": api.NewVerification{},

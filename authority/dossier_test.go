@@ -12,6 +12,7 @@ import (
 
 	"github.com/onerecord/certgate/audit"
 	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
 )
 
@@ -182,5 +183,38 @@ func TestADossierThatWasChangedDoesNotVerify(t *testing.T) {
 	}
 	if _, err := o.Store().OpenCheckpoint(unpacked(t, text)["signature.txt"]); err == nil {
 		t.Error("the signature of a dossier passes for a checkpoint")
+	}
+}
+
+func TestThePageOfADossierShowsEveryFieldOfACaseThatIsAskedFor(t *testing.T) {
+	o := newOffice(t)
+	c := storied(o)
+	act := gate.Act{By: o.ben.Staff, At: o.clock.now(), Why: "an act"}
+	due := o.clock.now()
+	_, err := o.Store().Update(func(tx *certstore.Tx) (gate.Event, error) {
+		k, err := certstore.Get[gate.Certification](tx, string(c.cert.ID))
+		if err != nil {
+			return gate.Event{}, err
+		}
+		k.Findings = append(k.Findings, gate.Finding{Text: "no rotation", Severity: gate.HighSeverity, Due: &due, Raised: act,
+			Answers: []gate.FindingAnswer{{Text: "rotated now", Document: gate.Document{Reference: "doc-7"}, CameIn: due, Act: act}}})
+		k.Evidence = append(k.Evidence, gate.Evidence{Kind: gate.PenetrationTest, Document: gate.Document{Reference: "pen-8"}, Note: "second", Added: act})
+		k.Joined = append(k.Joined, gate.Joining{Device: c.device.ID, Act: act})
+		k.Changes = append(k.Changes, gate.ChangeReport{Kind: gate.HostingChanged, Text: "moved house", Reported: act, Judged: &act, Material: true})
+		k.Recertified = append(k.Recertified, gate.Recertification{Act: act, Documents: "doc-9"})
+		certstore.Put(tx, k)
+		return gate.Event{Verb: gate.EvidenceAdded, By: o.ben.Actor, At: due, Account: c.account.ID, Object: string(k.ID)}, nil
+	})
+	must(t, err)
+	text, err := o.Dossier(o.ben, c.account.ID)
+	must(t, err)
+	page := string(unpacked(t, text)["index.html"])
+	for _, want := range []string{"of severity high: no rotation", "rotated now (document: doc-7)", "Evidence (penetration-test): pen-8; second", "acme/main/prod joined by ben", "moved house", "Documents: doc-9"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if _, err := verifyDossier(o, text); err != nil {
+		t.Error(err)
 	}
 }

@@ -153,6 +153,7 @@ func (x *machine) operations() map[string]func(*machine) {
 		"CreateAccount": (*machine).createAccount, "CreateOrganization": (*machine).createOrganization, "CreateDevice": (*machine).createDevice,
 		"CreateContract": (*machine).createContract, "EndContract": (*machine).endContract, "Renew": (*machine).renew, "Amend": (*machine).amend,
 		"ProposeExtension": (*machine).proposeExtension, "ConfirmExtension": (*machine).confirmExtension, "CloseAccount": (*machine).closeAccount,
+		"ProposeDeletion": (*machine).proposeDeletion, "DeleteAccount": (*machine).deleteAccount,
 		"Onboard": (*machine).onboard, "Import": (*machine).takeOver,
 		"RequestCertification": (*machine).requestCertification, "ScheduleInterview": (*machine).scheduleInterview,
 		"CancelInterview": (*machine).cancelInterview, "MissInterview": (*machine).missInterview, "HoldInterview": (*machine).holdInterview,

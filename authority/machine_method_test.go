@@ -12,7 +12,7 @@ import (
 // readers are the methods that change no record: what the machine need not drive. Whoever adds a method decides here, or teaches the machine and
 // the model what it does.
 var readers = []string{
-	"AccountStatus", "Anchors", "CAByName", "CRL", "Channels", "CheckAll", "Decisions", "Directory", "Dossier", "Effect", "Enrollment", "Export", "Forecast", "LastVerification",
+	"AccountStatus", "Anchors", "CAByName", "CRL", "Channels", "CheckAll", "Decisions", "Deletable", "Directory", "Dossier", "Effect", "Enrollment", "Export", "Forecast", "LastVerification",
 	"MAC", "Notices", "Now", "Operator", "Preview", "Prove", "ProveSince", "Queue", "Ready", "Rehearse", "Requirements", "Stats", "Store", "Verify",
 	// These change what is in memory, or begin and end the whole.
 	"Close", "DecisionID", "HandshakeRefused", "LogRefusal", "Start", "Unavailable",

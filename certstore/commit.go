@@ -14,6 +14,7 @@ type change struct {
 	head    head
 	tree    audit.Tree
 	records []gate.Record // as stored
+	deletes bool          // it also deletes records, so the directory is made anew
 }
 
 // conclude stages everything that belongs to the commit beside the records: event, hashes, head. event is nil for bookkeeping.
@@ -27,6 +28,12 @@ func (tx *Tx) conclude(event *gate.Event) (*change, error) {
 	c := &change{head: tx.store.head.next(), tree: tx.store.tree}
 	changes := make([]gate.Change, 0, len(tx.order))
 	for _, w := range tx.order {
+		if w.record == nil {
+			c.head.discount(w.kind, *w.had)
+			c.deletes = true
+			changes = append(changes, gate.Change{Kind: w.kind, ID: w.id, Before: gate.FingerprintOf(w.before)})
+			continue
+		}
 		c.head.count(w.kind, w.had, w.has)
 		c.records = append(c.records, w.record)
 		if !w.changed() {
@@ -85,7 +92,7 @@ func (tx *Tx) append(event *gate.Event, c *change) error {
 func (tx *Tx) checkUnique() error {
 	claimed := make(map[name]string)
 	for _, w := range tx.order {
-		for _, n := range names(w.record) {
+		for _, n := range names(w.record) { // none of one that is deleted
 			if other, taken := claimed[n]; taken && other != w.id {
 				return n.taken(other)
 			}

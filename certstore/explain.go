@@ -63,7 +63,11 @@ func (l *loader) history(kind gate.RecordKind) map[string]lastWrite {
 				return err
 			}
 			for _, c := range event.Changes {
-				if c.Kind == kind {
+				switch {
+				case c.Kind != kind:
+				case c.After.IsZero(): // it was deleted
+					delete(written, c.ID)
+				default:
 					written[c.ID] = lastWrite{c.After, event.Seq}
 				}
 			}

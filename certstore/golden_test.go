@@ -36,7 +36,8 @@ func golden() map[gate.RecordKind]gate.Record {
 	list := []gate.Record{
 		&gate.Account{ID: "acc_1", Slug: "acme", Name: "Acme", Zone: "America/New_York", Contacts: []gate.Contact{contact}, Owner: "stf_ben", Notes: "calls on Mondays", CreatedAt: dawn, Imported: &imported,
 			ProposedContacts: &gate.ContactProposal{Contacts: []gate.Contact{contact}, Act: act, Replaced: true, Withdrawn: &act},
-			ContactChanges:   []gate.ContactCorrection{{From: []gate.Contact{contact}, To: []gate.Contact{contact}, Proposed: act, Confirmed: act, Ended: []gate.EnrollmentID{"enr_1"}}}},
+			ContactChanges:   []gate.ContactCorrection{{From: []gate.Contact{contact}, To: []gate.Contact{contact}, Proposed: act, Confirmed: act, Ended: []gate.EnrollmentID{"enr_1"}}},
+			Deletion:         &gate.DeletionProposal{Act: act}},
 		&gate.Organization{ID: "org_1", Account: "acc_1", Slug: "main", Name: "Main", CreatedAt: dawn},
 		&gate.Device{
 			ID: "dev_1", Account: "acc_1", Organization: "org_1", Slug: "prod-1", Name: "Production", Environment: gate.Preprod, Grant: &grant,

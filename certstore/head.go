@@ -48,6 +48,14 @@ func (h *head) count(kind gate.RecordKind, before *mac, after mac) {
 	h.Kinds[kind] = t
 }
 
+// discount takes one deleted record into account.
+func (h *head) discount(kind gate.RecordKind, before mac) {
+	t := h.Kinds[kind]
+	t.Count--
+	t.Sum = t.Sum.sub(before)
+	h.Kinds[kind] = t
+}
+
 // with is the tally with one more.
 func (t tally) with(m mac) tally { return tally{Count: t.Count + 1, Sum: t.Sum.add(m)} }
 

@@ -30,9 +30,9 @@ type write struct {
 	id     string
 	before []byte // stored JSON, nil for a new record
 	had    *mac   // its MAC
-	after  []byte
+	after  []byte // nil where the record is deleted
 	has    mac
-	record gate.Record // read back from after: what the directory gets is what lies on disk
+	record gate.Record // read back from after: what the directory gets is what lies on disk; nil where the record is deleted
 }
 
 // changed reports whether the record is not what it was; one that was put back to what it was is written, but is no change.
@@ -142,6 +142,9 @@ func (tx *Tx) put(r gate.Record) error {
 // stage hands the write to Badger's transaction, so that later reads see it.
 func (tx *Tx) stage(w *write) error {
 	earlier := tx.staged[string(w.key)]
+	if earlier != nil && earlier.record == nil {
+		return gate.Errorf(gate.Internal, "it is deleted in the same transaction")
+	}
 	if earlier != nil {
 		w.before, w.had = earlier.before, earlier.had
 	} else {
@@ -171,7 +174,11 @@ func (tx *Tx) stage(w *write) error {
 }
 
 func (tx *Tx) set(key, value []byte) error {
-	err := tx.txn.Set(key, value)
+	return tooBig(tx.txn.Set(key, value))
+}
+
+// tooBig puts Badger's limit into words.
+func tooBig(err error) error {
 	if errors.Is(err, badger.ErrTxnTooBig) {
 		return gate.Errorf(gate.Internal, "the change is too large for one commit (%d MB); make it in several", maxCommit>>20)
 	}

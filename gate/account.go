@@ -24,6 +24,7 @@ type Account struct {
 
 	ProposedContacts *ContactProposal    `json:"proposed_contacts,omitempty"` // waits for a second person
 	ContactChanges   []ContactCorrection `json:"contact_changes,omitempty"`   // oldest first; Contacts is what they have come to
+	Deletion         *DeletionProposal   `json:"deletion,omitempty"`          // waits for a second person
 }
 
 // Contact is a person or group mailbox at the customer.

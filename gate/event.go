@@ -19,7 +19,8 @@ type Event struct {
 	Changes []Change  `json:"changes"`          // set by the store: every record that was written with it
 }
 
-// Change names one record that was written, by the hashes of its stored form before and after; before is zero for a new one.
+// Change names one record that was written, by the hashes of its stored form before and after; before is zero for a new one, after for one that was
+// deleted.
 type Change struct {
 	Kind   RecordKind  `json:"kind"`
 	ID     string      `json:"id"`
@@ -77,6 +78,8 @@ const (
 	ChangeCertified         Verb = "certification.recertified"
 	DeviceJoined            Verb = "certification.device-joined"
 	AccountClosing          Verb = "account.closing"
+	DeletionProposed        Verb = "account.deletion-proposed"
+	AccountDeleted          Verb = "account.deleted"
 	EnrollmentReleased      Verb = "enrollment.released"
 	EnrollmentWasRedeemed   Verb = "enrollment.redeemed"
 	EnrollmentRefused       Verb = "enrollment.refused"
