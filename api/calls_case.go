@@ -12,6 +12,11 @@ func (c *Client) Questions(ctx context.Context) (*Page[QuestionList], error) {
 	return clientGet[Page[QuestionList]](ctx, c, "/v1/questions", nil)
 }
 
+// Review reads a case with its checklist, and what was declared beside what was seen.
+func (c *Client) Review(ctx context.Context, id string, o ...Option) (*Review, error) {
+	return clientGet[Review](ctx, c, segments("v1", "certifications", id, "review"), o)
+}
+
 // RaiseFinding notes what was found wanting outside an interview.
 func (c *Client) RaiseFinding(ctx context.Context, id string, in gate.NewFinding, o ...Option) (*Certification, error) {
 	return clientPost[Certification](ctx, c, outgoing{address: segments("v1", "certifications", id, "findings"), options: o}, in)

@@ -56,6 +56,9 @@ func TestWhatWasFoundWantingIsAnsweredAndSettled(t *testing.T) {
 	}
 	check[*api.Certification](t)(ben.CancelInterview(ctx, id, string(follow.Interviews[1].ID), api.Why{Why: "An answer came."}))
 	check[*api.Certification](t)(ben.AnswerFinding(ctx, id, 0, api.FindingAnswer{Reference: "DMS-12", CameIn: new(s.Now())}))
+	golden(t, "review", check[*api.Review](t)(ben.Review(ctx, id)))
+	_, err = ben.Review(ctx, "cas_none")
+	wantKind(t, err, gate.NotFound)
 	golden(t, "certification-answered", check[*api.Certification](t)(ben.Certification(ctx, id)))
 	check[*api.Certification](t)(ben.CloseFinding(ctx, id, 0, api.Why{Why: "A new one came."}))
 	check[*api.Certification](t)(cho.Approve(ctx, id, api.Approval{}))

@@ -66,6 +66,7 @@ func caseRoutes() []route {
 		get("/v1/questions", listQuestions),
 		post("/v1/certifications", write(creates, createCertification)),
 		get("/v1/certifications/{certification}", read(byPath("certification", (*exchange).showCertification))),
+		get("/v1/certifications/{certification}/review", read(byPath("certification", (*exchange).showReview))),
 		post("/v1/certifications/{certification}/interviews", write(changes, scheduleInterview)),
 		post("/v1/certifications/{certification}/interviews/{interview}/record", write(changes, recordInterview)),
 		post("/v1/certifications/{certification}/interviews/{interview}/recording", write(changes, attachRecording)),

@@ -81,6 +81,8 @@ type Authority struct {
 	refusals  refusalLog
 	refused   refusedLinks
 
+	seenLately recentlySeen // by pre-production devices
+
 	checkpoints   checkpoints
 	verifications verifications
 	dossiers      sync.Mutex                // held while one is made

@@ -53,7 +53,7 @@ func (a *Authority) checkProfile(p *gate.Profile) error {
 	if len(p.Grant.Behaviors) == 0 || len(p.Grant.Purposes) == 0 {
 		return gate.FieldErrorf("profile.grant", "must name at least one behavior and one purpose: nothing is certified by omission")
 	}
-	return nil
+	return gate.InField("profile", p.Check())
 }
 
 // step is one transition of a case: who may, what it does, and what the customer is told.

@@ -84,6 +84,9 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 	if call.Allowed() {
 		a.see(call)
 		call.take(now)
+		if call.Request.Site.Environment == gate.Preprod && call.Allowed() {
+			a.observe(call, now)
+		}
 	}
 	a.recent.remember(call, now)
 	a.counters.decided(call.Reason, a.since(now))

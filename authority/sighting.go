@@ -16,6 +16,9 @@ type sighting struct {
 	certificate gate.CertificateID
 	host        string
 	environment gate.Environment
+
+	device gate.DeviceID // of pre-production, with what it did; empty for what is above
+	shown  gate.Shown
 }
 
 const (
@@ -53,6 +56,12 @@ func (a *Authority) flushSightings() {
 	a.flushing.Lock() // what another has taken out of the queue must be written, too, before this returns
 	defer a.flushing.Unlock()
 	seen := make(map[sighting]bool)
+	var observed []sighting
+	defer func() {
+		if err := a.writeObserved(observed); err != nil {
+			a.log.Warn("what pre-production devices did could not be written down; it will be when they do it again", zap.Error(err))
+		}
+	}()
 	for {
 		select {
 		case s := <-a.sightings:
@@ -60,6 +69,10 @@ func (a *Authority) flushSightings() {
 				continue
 			}
 			seen[s] = true
+			if s.device != "" {
+				observed = append(observed, s)
+				continue
+			}
 			if err := a.writeDown(s); err != nil {
 				a.log.Warn("a first use could not be written down; the next one will be", zap.Error(err))
 			}

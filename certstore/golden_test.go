@@ -26,7 +26,7 @@ func golden() map[gate.RecordKind]gate.Record {
 	act := gate.Act{By: "stf_cho", At: dawn, Why: "all answered"}
 	revoked := &gate.Revocation{At: later, By: "stf_eve", Reason: gate.KeyCompromise, Why: "seen in a public repository"}
 	grant := gate.Grant{Behaviors: []string{"fhir-query"}, Purposes: []gate.Purpose{gate.Treatment, gate.Payment}}
-	profile := gate.Profile{Grant: grant, Hosting: "own", KeyStorage: "HSM", DailyVolume: 1000}
+	profile := gate.Profile{Grant: grant, Hosting: "own", KeyStorage: "HSM", DailyVolume: 1000, Networks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}
 	plan := gate.Plan{At: dawn, Minutes: 90, Link: "https://meet.example.com/7", Interviewer: "stf_ben", Findings: []int{1}}
 	limits := gate.Limits{{Kind: gate.RateLimit, Per: gate.DeviceSubject, Behavior: "fhir-query", Amount: 600, Seconds: 60, Burst: 100}}
 	terms := gate.Terms{Grant: grant, Plan: limits, Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}}
@@ -121,6 +121,10 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.Loss{
 			ID: "los_1", Lost: gate.LostPart{Kept: 7, Size: 9, Root: fixedPrint(12), Until: later}, Since: dawn, FoundAt: later,
 			Proposed: &gate.LossProposal{Act: act, Replaced: true}, Accepted: &act, Event: 8,
+		},
+		&gate.Observed{
+			Device: "dev_1", Account: "acc_1", Behaviors: []gate.Observation{{Name: "fhir-query", First: dawn, Last: later}},
+			Purposes: []gate.Observation{{Name: "TREAT", First: dawn, Last: later}}, Networks: []gate.Observation{{Name: "203.0.113.0/24", First: dawn, Last: later}}, Overflowed: true,
 		},
 		&gate.Reminder{
 			ID: "contract-ends/con_1/2027-03-01T10:00:00Z/30", Account: "acc_1", Kind: gate.ContractEndsNotice, Subject: "con_1", Ends: later, Days: 30,

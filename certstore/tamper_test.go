@@ -27,6 +27,7 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 		host := &gate.Host{Name: w.account.Slug + ".example.com", Strictest: gate.Preprod}
 		mark := &gate.Mark{ID: "mark-" + w.account.Slug, Object: "first"}
 		loss := &gate.Loss{ID: gate.LossID(fixedID(gate.LossPrefix, n))}
+		seen := &gate.Observed{Device: w.device.ID, Account: w.account.ID}
 		reminder := &gate.Reminder{ID: "reminder-" + w.account.Slug, Account: w.account.ID, Days: 30}
 		w.ca.Fingerprint = fixedPrint(n)
 		if later {
@@ -36,9 +37,9 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 			w.key.Revoked, w.certificate.Revoked = &gate.Revocation{At: dawn, Why: "later"}, &gate.Revocation{At: dawn, Why: "later"}
 			w.ca.SealedKey, pepper.Sealed = []byte("later"), []byte("later")
 			link.Canceled, stop.Lifted, person.Disabled = &act, &gate.Lifting{At: dawn, By: "stf_cho"}, &act
-			notice.Subject, mark.Object, reminder.Days, host.Strictest, loss.Event = "later", "later", 14, gate.Production, 7
+			notice.Subject, mark.Object, reminder.Days, host.Strictest, loss.Event, seen.Overflowed = "later", "later", 14, gate.Production, 7, true
 		}
-		for _, r := range append(w.records(), link, stop, notice, person, pepper, host, mark, reminder, loss) {
+		for _, r := range append(w.records(), link, stop, notice, person, pepper, host, mark, reminder, loss, seen) {
 			out[r.RecordKind()] = append(out[r.RecordKind()], r)
 		}
 	}

@@ -16,7 +16,7 @@ func (t *tool) certificationCommand() *cobra.Command {
 				{"DUE", "issuance_due"}, {"CLOCK", "issuance"}, {"ID", "id"}, {"ACCOUNT", "account"}, {"DEVICES", "devices"}})
 			return err
 		}),
-		t.shower("show CASE", "Shows a certification, with what is missing", "/v1/certifications/%s"),
+		t.certificationShow(),
 		t.certificationSchedule(), t.interviewEnd("cancel-interview", "cancellation", "Calls the planned interview off, and takes it out of the calendars"),
 		t.interviewEnd("miss-interview", "absence", "Notes that somebody did not come to the planned interview"), t.certificationRecord(),
 		t.certificationRecording(), t.certificationEvidence(), t.certificationQuestions(), t.certificationAnswer(),

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -116,9 +117,9 @@ func (t *tool) lastHeld(ctx context.Context, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for i := len(found.Interviews) - 1; i >= 0; i-- {
-		if found.Interviews[i].Held != nil {
-			return string(found.Interviews[i].ID), nil
+	for _, v := range slices.Backward(found.Interviews) {
+		if v.Held != nil {
+			return string(v.ID), nil
 		}
 	}
 	return "", gate.Errorf(gate.Conflict, "no interview was held in this case; see certgate certification record")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,13 +21,14 @@ func (t *tool) certificationRequest() *cobra.Command {
 	c := t.changes(&cobra.Command{
 		Use: "request ACCOUNT", Short: "Opens a certification: the devices it shall cover, and the profile that the customer declares", Args: arguments("ACCOUNT"),
 		Example: `  certgate certification request acme --device acme/main/prod-1 --behavior fhir-query --purpose TREAT \
-    --hosting "own data center" --key-storage "hardware module" --daily-volume 20000`,
+    --network 203.0.113.0/24 --hosting "own data center" --key-storage "hardware module" --daily-volume 20000`,
 	})
 	f := c.Flags()
 	f.StringVar(&contract, "contract", "", "contract with which it ends (default: the account's only one that has not ended)")
 	f.StringArrayVar(&in.Devices, "device", nil, "production device that it covers; repeat for more")
 	f.StringArrayVar(&in.Profile.Grant.Behaviors, "behavior", nil, "behavior that is certified; repeat for more")
 	f.StringArrayVar(&purposes, "purpose", nil, "purpose that is certified: TREAT, HPAYMT, HOPERAT or PATRQT; repeat for more")
+	networks := f.StringArray("network", nil, "network that calls come from, such as 203.0.113.0/24; repeat for more")
 	f.StringVar(&in.Profile.Hosting, "hosting", "", "where the integration runs")
 	f.StringVar(&in.Profile.KeyStorage, "key-storage", "", "how key and private key are kept")
 	f.Int64Var(&in.Profile.DailyVolume, "daily-volume", 0, "expected calls a day")
@@ -37,9 +39,29 @@ func (t *tool) certificationRequest() *cobra.Command {
 				return err
 			}
 		}
+		var err error
+		if in.Profile.Networks, err = networksOf(*networks); err != nil {
+			return err
+		}
 		in.Contract, in.Profile.Grant.Purposes = gate.ContractID(contract), purposesOf(purposes)
 		return t.send(cmd, step("/v1/certifications", in))
 	}), "device", "behavior", "purpose")
+}
+
+// networksOf reads networks; an address alone is a network of its own.
+func networksOf(texts []string) (list []netip.Prefix, err error) {
+	for _, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			a, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, usagef("--network %q must be a network such as 203.0.113.0/24, or an address", gate.Clip(text, 60))
+			}
+			network = netip.PrefixFrom(a, a.BitLen())
+		}
+		list = append(list, network)
+	}
+	return list, nil
 }
 
 // onlyContract finds the one contract of an account that has not ended.

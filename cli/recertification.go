@@ -90,6 +90,7 @@ func (t *tool) certificationUpdate() *cobra.Command {
 	f.StringArrayVar(&behaviors, "behavior", nil, "behavior to be certified; name all of them")
 	f.StringArrayVar(&purposes, "purpose", nil, "purpose to be certified; name all of them")
 	hosting, storage := f.String("hosting", "", "where the integration runs"), f.String("key-storage", "", "how key and private key are kept")
+	networks := f.StringArray("network", nil, "network that calls come from; name all of them")
 	volume := f.Int64("daily-volume", 0, "expected calls a day")
 	return require(t.leaf(c, func(cmd *cobra.Command, args []string) error {
 		client, err := t.client()
@@ -101,9 +102,14 @@ func (t *tool) certificationUpdate() *cobra.Command {
 			return err
 		}
 		in.Profile = found.Profile
+		declared, err := networksOf(*networks)
+		if err != nil {
+			return err
+		}
 		for flag, set := range map[string]func(){
 			"behavior": func() { in.Profile.Grant.Behaviors = behaviors }, "purpose": func() { in.Profile.Grant.Purposes = purposesOf(purposes) },
 			"hosting": func() { in.Profile.Hosting = *hosting }, "key-storage": func() { in.Profile.KeyStorage = *storage },
+			"network":      func() { in.Profile.Networks = declared },
 			"daily-volume": func() { in.Profile.DailyVolume = *volume },
 		} {
 			if f.Changed(flag) {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,8 @@ type Profile struct {
 	Hosting     string `json:"hosting"`      // where the integration runs
 	KeyStorage  string `json:"key_storage"`  // how key and private key are kept
 	DailyVolume int64  `json:"daily_volume"` // expected calls a day
+	// Networks are those that calls come from. They are declared to be looked at; what may call is settled by the devices' addresses.
+	Networks []netip.Prefix `json:"networks,omitempty"`
 }
 
 // CertificationState is derived from a case, its contract and now.

@@ -111,6 +111,6 @@ func (r *Recording) check() error {
 }
 
 // attachedBy reports whether the staff member attached the recording of an interview afterwards.
-func (t *Transcript) attachedBy(by StaffID) bool {
-	return t.Recording.Attached != nil && t.Recording.Attached.By == by
+func (r *Transcript) attachedBy(by StaffID) bool {
+	return r.Recording.Attached != nil && r.Recording.Attached.By == by
 }

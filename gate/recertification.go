@@ -159,6 +159,9 @@ func (c Certification) UpdateProfile(u ProfileUpdate, known func(behavior string
 	if err := checkGranted(&u.Profile.Grant, known); err != nil {
 		return c, InField("profile", err)
 	}
+	if err := u.Profile.Check(); err != nil {
+		return c, InField("profile", err)
+	}
 	if err := checkText("documents", u.Documents, 300); err != nil {
 		return c, err
 	}

@@ -25,13 +25,14 @@ const (
 	MarkRecord          RecordKind = "mark"
 	ReminderRecord      RecordKind = "reminder"
 	LossRecord          RecordKind = "loss"
+	ObservedRecord      RecordKind = "observed"
 )
 
 // RecordKinds lists them all.
 func RecordKinds() []RecordKind {
 	return []RecordKind{AccountRecord, OrganizationRecord, DeviceRecord, ContractRecord, CertificationRecord, KeyRecord,
 		CertificateRecord, EnrollmentRecord, RemediationRecord, NoticeRecord, StaffRecord, CARecord, PepperRecord, BehaviorsRecord,
-		HostRecord, MarkRecord, ReminderRecord, LossRecord}
+		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord}
 }
 
 // Record is something that the store keeps under its kind and identifier. The JSON form of the implementing types is what lies on
@@ -75,6 +76,7 @@ func (*Host) RecordKind() RecordKind          { return HostRecord }
 func (*Mark) RecordKind() RecordKind          { return MarkRecord }
 func (*Reminder) RecordKind() RecordKind      { return ReminderRecord }
 func (*Loss) RecordKind() RecordKind          { return LossRecord }
+func (*Observed) RecordKind() RecordKind      { return ObservedRecord }
 
 // RecordID is the identifier under which the record is stored.
 func (a *Account) RecordID() string       { return string(a.ID) }
@@ -95,6 +97,7 @@ func (h *Host) RecordID() string          { return h.Name }
 func (m *Mark) RecordID() string          { return m.ID }
 func (r *Reminder) RecordID() string      { return r.ID }
 func (l *Loss) RecordID() string          { return string(l.ID) }
+func (o *Observed) RecordID() string      { return string(o.Device) }
 
 // padded prints a version so that text order is number order.
 func padded(n int) string {

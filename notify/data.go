@@ -187,8 +187,6 @@ func sample(kind gate.NoticeKind) Data {
 		data.Account, data.AccountID, data.Noun, data.Name, data.Verb, data.Why = "", "", "", "ben", "disabled", "Has left."
 	case gate.UndeliveredNotice:
 		data.Account, data.AccountID, data.Name = "", "", "not_01jq8z5v3n7t2m4k6h9r0s1w31, not_01jq8z5v3n7t2m4k6h9r0s1w32"
-	case gate.FindingsNotice:
-		data.Noun, data.Name, data.Verb, data.Why = "certification", string(data.Case), "raised", ""
 	case gate.StaffLinkNotice, gate.StaffCertificateEndsNotice:
 		data.Account, data.AccountID, data.Noun, data.Name, data.Verb, data.Why = "", "", "certificate", "ben", "", ""
 	default:
@@ -197,9 +195,11 @@ func sample(kind gate.NoticeKind) Data {
 	return data
 }
 
-// sampleReminder fits made-up data to a reminder.
+// sampleReminder fits made-up data to a reminder, or to what is reminded of.
 func sampleReminder(kind gate.NoticeKind, data *Data) {
 	switch kind {
+	case gate.FindingsNotice:
+		data.Noun, data.Name, data.Verb, data.Why = "certification", string(data.Case), "raised", ""
 	case gate.ContractEndsNotice:
 		data.Noun, data.Name = "contract", "con_01jq8z5v3n7t2m4k6h9r0s1w30"
 		data.Due = time.Date(2027, time.April, 1, 5, 0, 0, 0, time.UTC)
