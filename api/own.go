@@ -20,8 +20,10 @@ func IsOwn(path string) bool {
 
 // ServeOwn answers a caller that has shown who it is about itself.
 func ServeOwn(w http.ResponseWriter, r *http.Request, call *authority.Call, now time.Time) {
-	switch {
-	case r.URL.EscapedPath() != WellKnown+"/status":
+	switch path := r.URL.EscapedPath(); {
+	case path == RenewCertificatePath || path == RenewKeyPath: // see ServeRenewal
+		writeProblem(w, methodNotAllowed(w, call.ID(), "POST"))
+	case path != WellKnown+"/status":
 		writeProblem(w, notFound(call.ID()))
 	case !reads(r):
 		writeProblem(w, methodNotAllowed(w, call.ID(), "GET, HEAD"))

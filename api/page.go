@@ -45,9 +45,9 @@ var pages = map[string]page{
 		Who:  whoYourAdmin, Do: "Present the certificate that you received when you enrolled, with its chain. One from another authority or a self-signed one is never accepted.", Retry: retryNever,
 	},
 	gate.CertificateExpired.String(): {
-		Title: "The client certificate has expired", Detail: "The client certificate has expired.",
+		Title: "The client certificate has expired", Detail: "The client certificate has expired. It can no longer renew itself; a new one is taken with a new enrollment link.",
 		What: "The last day of the certificate has passed.", Who: "You and OneRecord's staff: a new certificate is needed.",
-		Do: "Ask for a new enrollment link and take a new certificate. Check your clock if you think that it is still valid.", Retry: retryNever,
+		Do: "Ask for a new enrollment link (staff: certgate enroll ACCOUNT/ORGANIZATION/DEVICE) and take a new certificate. The next time, renew it before it ends: POST /.well-known/certgate/certificate. Check your clock if you think that it is still valid.", Retry: retryNever,
 	},
 	gate.CertificateNotYetValid.String(): {
 		Title: "The client certificate is not valid yet", Detail: "The client certificate is not valid yet.",

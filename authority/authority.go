@@ -80,6 +80,7 @@ type Authority struct {
 	crls      crlCache
 	refusals  refusalLog
 	refused   refusedLinks
+	attempts  attempts // to renew
 
 	seenLately recentlySeen // by pre-production devices
 

@@ -38,9 +38,6 @@ func (a *Authority) SandboxKey(by By, device gate.DeviceID) (string, *gate.Key, 
 	return key, record, nil
 }
 
-// maxLive is how many live keys, and how many live certificates, a device may have: enough for a change-over.
-const maxLive = 2
-
 // hasRoom refuses a further key or certificate for a device that has as many as it may have. What waits for an import to be confirmed
 // counts: it must find room then.
 func (a *Authority) hasRoom(device gate.DeviceID) error {
@@ -55,8 +52,8 @@ func (a *Authority) hasRoom(device gate.DeviceID) error {
 			certificates++
 		}
 	}
-	if keys >= maxLive || certificates >= maxLive {
-		return gate.Errorf(gate.Conflict, "device %s has %d live keys and %d live certificates; %d of each are allowed, so revoke one first", device, keys, certificates, maxLive)
+	if keys >= gate.MaxLive || certificates >= gate.MaxLive {
+		return gate.Errorf(gate.Conflict, "device %s has %d live keys and %d live certificates; %d of each are allowed, so revoke one first", device, keys, certificates, gate.MaxLive)
 	}
 	return nil
 }

@@ -65,12 +65,12 @@ func (d *draft) commonCAs(list []string) {
 
 // credentials drafts what a device brings along.
 func (d *draft) credentials(field string, device *gate.Device, in OldCredentials) {
-	if len(in.Tokens) > maxLive {
-		d.note(field+".tokens", gate.Errorf(gate.Invalid, "has %d; a device can have %d live keys", len(in.Tokens), maxLive))
+	if len(in.Tokens) > gate.MaxLive {
+		d.note(field+".tokens", gate.Errorf(gate.Invalid, "has %d; a device can have %d live keys", len(in.Tokens), gate.MaxLive))
 		return
 	}
-	if len(in.Certificates) > maxLive {
-		d.note(field+".certificates", gate.Errorf(gate.Invalid, "has %d; a device can have %d live certificates", len(in.Certificates), maxLive))
+	if len(in.Certificates) > gate.MaxLive {
+		d.note(field+".certificates", gate.Errorf(gate.Invalid, "has %d; a device can have %d live certificates", len(in.Certificates), gate.MaxLive))
 		return
 	}
 	for i, token := range in.Tokens {

@@ -1,16 +1,24 @@
 package caddymodule
 
 import (
+	"errors"
 	"net/http"
+
+	"go.uber.org/zap"
 
 	"github.com/onerecord/certgate/api"
 	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 )
 
-// serveOwn answers a customer about itself. Only who calls is judged, so that the suspended too can read why.
+// serveOwn answers a customer about itself. Only who calls is judged, so that the suspended too can read why; but who may not call gets no
+// new credential.
 func (h *Handler) serveOwn(w http.ResponseWriter, r *http.Request, config *authority.Config, req *gate.Request) error {
-	call, err := config.Identify(req)
+	judge, renews := config.Identify, api.Renews(r)
+	if renews {
+		judge = config.Entitle
+	}
+	call, err := judge(req)
 	if err != nil {
 		return h.unavailable(w, r, config)
 	}
@@ -18,6 +26,15 @@ func (h *Handler) serveOwn(w http.ResponseWriter, r *http.Request, config *autho
 	if !call.Allowed() {
 		return h.refuse(w, r, config, call)
 	}
-	api.ServeOwn(w, r, call, config.Authority().Now())
+	if !renews {
+		api.ServeOwn(w, r, call, config.Authority().Now())
+		return nil
+	}
+	switch err := api.ServeRenewal(w, r, call, config.Authority()); {
+	case errors.Is(err, authority.ErrNotEntitled):
+		return h.refuse(w, r, config, call)
+	case err != nil:
+		h.log.Error("a renewal failed", zap.String("id", call.ID()), zap.Error(err))
+	}
 	return nil
 }

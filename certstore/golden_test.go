@@ -74,11 +74,12 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.Key{
 			ID: "key_1", Account: "acc_1", Device: "dev_1", Environment: gate.Production, Handle: "0123456789", Pepper: 1, MAC: fixedPrint(4),
 			IssuedAt: dawn, FirstUsedAt: &later, RetireAt: &later, Revoked: revoked, Imported: &gate.TakenOver{Import: imported, Confirmed: &act},
+			Replaces: "key_0",
 		},
 		&gate.Certificate{
 			ID: "crt_1", Account: "acc_1", Device: "dev_1", Environment: gate.Sandbox, Fingerprint: fixedPrint(5), Issuer: fixedPrint(6), Serial: "0a",
 			PublicKey: fixedPrint(7), DER: []byte{3, 4}, NotBefore: dawn, NotAfter: later, IssuedAt: dawn, FirstUsedAt: &later, Revoked: revoked,
-			Imported: &gate.TakenOver{Import: imported, Confirmed: &act},
+			Imported: &gate.TakenOver{Import: imported, Confirmed: &act}, Renews: "crt_0",
 		},
 		&gate.Enrollment{
 			ID: "enr_1", Account: "acc_1", Device: "dev_1", Certification: "cas_1", TokenHash: fixedPrint(8), Notice: "not_1", ReleasedBy: "stf_eve",

@@ -20,6 +20,8 @@ type Certificate struct {
 	FirstUsedAt *time.Time    `json:"first_used_at,omitempty"`
 	Revoked     *Revocation   `json:"revoked,omitempty"`
 	Imported    *TakenOver    `json:"imported,omitempty"` // not ours: pinned to the device, with a CA that is good for nothing else
+	// Renews is the certificate with which the customer asked for this one; empty for one that was taken with a link.
+	Renews CertificateID `json:"renews,omitempty"`
 }
 
 // State is the certificate's state at now.

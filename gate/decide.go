@@ -45,6 +45,9 @@ const (
 // lastIdentity is the last check that establishes who calls; certgate's own answers to a customer need only those.
 const lastIdentity = CheckPair
 
+// lastEntitlement is the last check that asks whether who calls may call at all, whatever it calls.
+const lastEntitlement = CheckCertification
+
 var checkNames = [checkCount]string{"site", "certificate chain", "certificate registered", "form", "key", "key and certificate",
 	"remediations", "contract", "certification", "behavior", "purpose", "address", "upgrade"}
 
@@ -60,6 +63,12 @@ func Decide(r *Request, c *Caller, now time.Time) (d Decision) {
 // Identify judges only who calls (checks 1 to 4), for certgate's own answers to a customer about itself.
 func Identify(r *Request, c *Caller, now time.Time) (d Decision) {
 	judgeUpTo(lastIdentity, r, c, now, &d)
+	return d
+}
+
+// Entitle judges who calls and whether it may call at all (checks 1 to 7), for what gives it a new credential.
+func Entitle(r *Request, c *Caller, now time.Time) (d Decision) {
+	judgeUpTo(lastEntitlement, r, c, now, &d)
 	return d
 }
 

@@ -87,6 +87,8 @@ const (
 	EnrollmentAcknowledged  Verb = "enrollment.acknowledged"
 	CredentialFirstUsed     Verb = "credential.first-used"
 	SandboxKeyIssued        Verb = "key.issued"
+	KeyRenewed              Verb = "key.renewed"
+	CertificateRenewed      Verb = "certificate.renewed"
 	CredentialRevoked       Verb = "credential.revoked"
 	RemediationImposed      Verb = "remediation.imposed"
 	RemediationLifted       Verb = "remediation.lifted"

@@ -32,6 +32,8 @@ type Key struct {
 	Revoked  *Revocation `json:"revoked,omitempty"`
 	// Imported marks a token from before certgate: any text, found by its MAC alone. Its Handle is no part of it, see NewTokenHandle.
 	Imported *TakenOver `json:"imported,omitempty"`
+	// Replaces is the key with which the customer asked for this one; empty for one that was taken with a link.
+	Replaces KeyID `json:"replaces,omitempty"`
 }
 
 // State is the key's state at now.

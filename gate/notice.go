@@ -60,6 +60,7 @@ const (
 	InterviewNotice   NoticeKind = "interview"   // an interview was planned, moved, canceled or missed
 	ContactsNotice    NoticeKind = "contacts"    // the contacts of an account were changed; it goes to the former ones too
 	FindingsNotice    NoticeKind = "findings"    // what was found wanting, and until when answers are due
+	RenewedNotice     NoticeKind = "renewed"     // a key or certificate was renewed by whoever holds the credential
 
 	ContractEndsNotice       NoticeKind = "contract-ends"       // a reminder, as are the following; see Countdown
 	RecertificationDueNotice NoticeKind = "recertification-due" // of a certification that ends before the contract
@@ -77,7 +78,7 @@ const (
 func NoticeKinds() []NoticeKind {
 	return slices.Concat([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice}, customerReminders(), StaffNoticeKinds())
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice}, customerReminders(), StaffNoticeKinds())
 }
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
@@ -115,6 +116,8 @@ func Recipients(a *Account, kind NoticeKind) []Contact {
 	switch kind {
 	case EnrollmentNotice, FindingsNotice, CertificateEndsNotice, KeyEndsNotice, LinkEndsNotice:
 		roles = []ContactRole{TechnicalContact}
+	case RenewedNotice:
+		roles = []ContactRole{TechnicalContact, SecurityContact}
 	case ContractEndsNotice, RecertificationDueNotice:
 		roles = []ContactRole{TechnicalContact, BusinessContact}
 	default:

@@ -101,6 +101,8 @@ func TestWhoIsToldWhat(t *testing.T) {
 		switch kind {
 		case gate.EnrollmentNotice, gate.FindingsNotice, gate.CertificateEndsNotice, gate.KeyEndsNotice, gate.LinkEndsNotice:
 			want = account.Contacts[1:2] // nobody else can take a credential
+		case gate.RenewedNotice:
+			want = account.Contacts[1:] // who holds the credential, and who watches over it
 		case gate.ContractEndsNotice, gate.RecertificationDueNotice:
 			want = account.Contacts[:2]
 		default:

@@ -31,6 +31,12 @@ type Data struct {
 	Roles string `json:"roles,omitempty"`
 	// Why is the reason that the acting person gave.
 	Why string `json:"why,omitempty"`
+	// Address is from where it was done, or is being done.
+	Address string `json:"address,omitempty"`
+	// Made is the identifier of what is new, Former that of what it follows, and Ended that of one that was revoked for it.
+	Made   string `json:"made,omitempty"`
+	Former string `json:"former,omitempty"`
+	Ended  string `json:"ended,omitempty"`
 	// From is when it takes or took effect.
 	From time.Time `json:"from,omitzero"`
 	// Until is when it ends by itself; zero if it does not.
@@ -142,6 +148,7 @@ func sample(kind gate.NoticeKind) Data {
 	data := Data{
 		Account: "Acme Health", AccountID: "acc_01jq8z5v3n7t2m4k6h9r0s1w2x", Noun: "device", Name: "acme/main/prod-1",
 		Environment: "production", Case: "cas_01jq8z5v3n7t2m4k6h9r0s1w2y", Verb: "suspended", By: "cho", Roles: "operator and auditor", Why: "The key was found in a public repository.",
+		Address: "203.0.113.7", Made: "key_01jq8z5v3n7t2m4k6h9r0s1w33", Former: "key_01jq8z5v3n7t2m4k6h9r0s1w34", Ended: "key_01jq8z5v3n7t2m4k6h9r0s1w35",
 		From:  time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC),
 		Until: time.Date(2027, time.March, 16, 14, 30, 0, 0, time.UTC),
 		Due:   time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC), LastDay: "2027-03-31", Days: 30,
@@ -154,27 +161,18 @@ func sample(kind gate.NoticeKind) Data {
 		// A zone of our own making: a preview does not depend on the machine's database.
 		Zone: time.FixedZone("EST", -5*60*60),
 	}
+	if why := sampleWhys[kind]; why != "" {
+		data.Why = why
+	}
 	switch kind {
 	case gate.CredentialNotice:
 		data.Noun, data.Name = "key", "key_01jq8z5v3n7t2m4k6h9r0s1w2z"
 	case gate.RejectedNotice:
 		data.Verb, data.Why = "rejected", "The demo was not shown."
-	case gate.CertifiedNotice:
-		data.Why = "The demo was convincing."
-	case gate.ReinstatedNotice:
-		data.Why = "A new key is in use."
-	case gate.RecertifyNotice, gate.RenewalNotice:
-		data.Why = "The integration has moved to another host."
-	case gate.AmendmentNotice:
-		data.Why = "Documents are queried now."
-	case gate.ExtensionNotice:
-		data.Why = "The signature under the next term is late."
-	case gate.RecertifiedNotice:
-		data.Why = "The new host was shown."
-	case gate.JoinedNotice:
-		data.Why = "The same engine at the second site."
 	case gate.TakenNotice:
 		data.Verb = "taken"
+	case gate.RenewedNotice:
+		data.Noun, data.Verb, data.Why = "key", "renewed", ""
 	case gate.ClosingNotice:
 		data.Verb = "closing"
 		data.Why = "The clinic has merged with another."
@@ -193,6 +191,18 @@ func sample(kind gate.NoticeKind) Data {
 		sampleReminder(kind, &data)
 	}
 	return data
+}
+
+// sampleWhys are reasons of kinds of notice.
+var sampleWhys = map[gate.NoticeKind]string{
+	gate.CertifiedNotice:   "The demo was convincing.",
+	gate.ReinstatedNotice:  "A new key is in use.",
+	gate.RecertifyNotice:   "The integration has moved to another host.",
+	gate.RenewalNotice:     "The integration has moved to another host.",
+	gate.AmendmentNotice:   "Documents are queried now.",
+	gate.ExtensionNotice:   "The signature under the next term is late.",
+	gate.RecertifiedNotice: "The new host was shown.",
+	gate.JoinedNotice:      "The same engine at the second site.",
 }
 
 // sampleReminder fits made-up data to a reminder, or to what is reminded of.
