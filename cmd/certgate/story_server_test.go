@@ -63,8 +63,12 @@ func (s *story) start(ts *testscript.TestScript) {
 		_ = c.Wait()
 		running.ended <- c.ProcessState.ExitCode()
 	}()
+	enough := time.After(wait - time.Second)
 	until(ts, "ready server", func() bool {
 		select {
+		case <-enough:
+			text, _ := os.ReadFile(running.log)
+			ts.Fatalf("the server is not ready\n%s", text)
 		case code := <-running.ended:
 			s.running = nil
 			text, _ := os.ReadFile(running.log)
