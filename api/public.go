@@ -22,6 +22,10 @@ type Public struct {
 	Authority func() *authority.Authority // nil while starting
 	// OnError is told what went wrong on our side, with the id that the client was given; the answer does not say it. Nil: nobody is.
 	OnError func(r *http.Request, err error, id string)
+	// Leaf is what the request's client certificate shows, nil if there is none. Nil: /check takes every request for one without.
+	Leaf func(r *http.Request) *gate.Leaf
+
+	looks sources // who asked /check how often
 }
 
 // maxEnrollment bounds what a customer may send: a signing request has some 2 KB.
@@ -71,6 +75,8 @@ func (p *Public) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		byMethod(w, r, func(w http.ResponseWriter, _ *http.Request) { writePage(w, http.StatusOK, "staff", nil) }, p.redeemStaff)
 	case r.URL.Path == "/enroll/acknowledgement":
 		byMethod(w, r, nil, p.acknowledge)
+	case r.URL.Path == "/check":
+		byMethod(w, r, p.look, nil)
 	case r.URL.Path == "/":
 		byMethod(w, r, func(w http.ResponseWriter, _ *http.Request) { writePage(w, http.StatusOK, "index", nil) }, nil)
 	case r.URL.Path == "/problems":

@@ -67,8 +67,11 @@ type KeyStatus struct {
 
 // Status is the body of /.well-known/certgate/status for a call whose device has been identified.
 func Status(call *authority.Call, now time.Time) any {
-	c := &call.Caller
-	s := OwnStatus{Environment: call.Request.Site.Environment}
+	return ownStatus(&call.Caller, call.Request.Site.Environment, now)
+}
+
+func ownStatus(c *gate.Caller, e gate.Environment, now time.Time) *OwnStatus {
+	s := &OwnStatus{Environment: e}
 	if c.Account != nil {
 		s.Account = namedStatus(string(c.Account.ID), c.Account.Slug, c.Remediations[gate.OfAccount], now)
 	}

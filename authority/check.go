@@ -60,24 +60,7 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 	call.id = a.decisions.next(now)
 
 	key, _ := call.Request.Present()
-	call.probe = certstore.Probe{Handle: key.Handle, Host: r.Host}
-	var token *gate.Key
-	if key.Shape == gate.Foreign {
-		if token = a.token(key.Text); token != nil {
-			call.probe.Handle = token.Handle
-		}
-	}
-	if r.Leaf != nil {
-		call.probe.Leaf, call.probe.Anchor = r.Leaf.Fingerprint, r.Leaf.Anchor
-	}
-	a.dir.Caller(&call.probe, &call.Caller)
-	switch found := call.Caller.Key; key.Shape {
-	case gate.WellFormed:
-		call.Caller.KeyProven = a.macs.proves(found, key.Text)
-	case gate.Foreign:
-		call.Caller.KeyProven = token != nil && found != nil && found.ID == token.ID && found.MAC == token.MAC
-	case gate.NoKey, gate.Malformed, gate.BadChecksum:
-	}
+	call.find(key)
 	if call.Decision = decide(&call.Request, &call.Caller, now); a.quarantine.Load() != nil {
 		call.Decision = gate.Decision{Reason: gate.StateUnconfirmed} // whatever the records say: they may lack what was decided last
 	}
@@ -91,6 +74,28 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 	a.recent.remember(call, now)
 	a.counters.decided(call.Reason, a.since(now))
 	return call, nil
+}
+
+// find looks up whoever presents the request's certificate and the key, and proves the key.
+func (c *Call) find(key gate.PresentedKey) {
+	c.probe = certstore.Probe{Handle: key.Handle, Host: c.Request.Host}
+	var token *gate.Key
+	if key.Shape == gate.Foreign {
+		if token = c.authority.token(key.Text); token != nil {
+			c.probe.Handle = token.Handle
+		}
+	}
+	if c.Request.Leaf != nil {
+		c.probe.Leaf, c.probe.Anchor = c.Request.Leaf.Fingerprint, c.Request.Leaf.Anchor
+	}
+	c.authority.dir.Caller(&c.probe, &c.Caller)
+	switch found := c.Caller.Key; key.Shape {
+	case gate.WellFormed:
+		c.Caller.KeyProven = c.authority.macs.proves(found, key.Text)
+	case gate.Foreign:
+		c.Caller.KeyProven = token != nil && found != nil && found.ID == token.ID && found.MAC == token.MAC
+	case gate.NoKey, gate.Malformed, gate.BadChecksum:
+	}
 }
 
 // Guard lets the authority end the call while it is in flight, if it would now be refused: cancel is called first and, if the call

@@ -84,7 +84,8 @@ func (h *AdminHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddy
 	return nil
 }
 
-// PublicHandler serves what customers need without a certificate: enrollment and the pages that explain refusals.
+// PublicHandler serves what customers need without a certificate: enrollment, the pages that explain refusals, and /check, which says
+// what the gate sees of them.
 type PublicHandler struct {
 	site
 	api *api.Public
@@ -100,8 +101,17 @@ func (h *PublicHandler) Provision(ctx caddy.Context) error {
 	if err := h.provision(ctx); err != nil {
 		return err
 	}
-	h.api = &api.Public{Authority: h.app.authority, OnError: h.failed}
+	h.api = &api.Public{Authority: h.app.authority, OnError: h.failed, Leaf: h.leaf}
 	return nil
+}
+
+// leaf is what the client certificate shows of whoever asks /check.
+func (h *PublicHandler) leaf(r *http.Request) *gate.Leaf {
+	opened := h.app.authority()
+	if opened == nil {
+		return nil
+	}
+	return h.app.leafOf(r, gate.Customers, opened)
 }
 
 // ServeHTTP implements caddyhttp.MiddlewareHandler.
