@@ -80,7 +80,8 @@ type Authority struct {
 	crls      crlCache
 	refusals  refusalLog
 	refused   refusedLinks
-	attempts  attempts // to renew
+	digested  gate.Date // the last day whose digest was seen to; touched by the job alone
+	attempts  attempts  // to renew
 
 	seenLately recentlySeen // by pre-production devices
 

@@ -39,6 +39,7 @@ func (a *Authority) table() jobs {
 		{name: "notices", every: time.Second, run: func(time.Time) error { a.outbox.wakeUp(); return nil }},
 		{name: "failed-notices", every: 10 * time.Second, run: a.reportFailures},
 		{name: "reminders", every: time.Hour, run: a.remind},
+		{name: "digest", every: time.Minute, run: a.tellOfTheDay},
 		{name: "links", every: time.Hour, run: func(time.Time) error { return a.blankLinks() }},
 		{name: "trust", every: time.Minute, run: func(time.Time) error { return a.syncTrust() }},
 		{name: "checkpoint", every: time.Second, run: a.signCheckpoint},

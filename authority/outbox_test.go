@@ -260,7 +260,7 @@ func TestADeadLetterIsReplayed(t *testing.T) {
 	}
 	hook.answer(http.StatusOK)
 	o.pass(24 * time.Hour)
-	if bodies, _ := hook.got(); len(bodies) != 0 {
+	if _, ids := hook.got(); slices.Contains(ids, string(r.Notice)) {
 		t.Error("a dead letter was sent by itself")
 	}
 	_, err := o.ReplayNotice(o.ben, r.Notice)

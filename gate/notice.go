@@ -72,6 +72,7 @@ const (
 	StaffLinkNotice            NoticeKind = "staff-link"             // a link by which a person takes a certificate
 	StaffCertificateEndsNotice NoticeKind = "staff-certificate-ends" // a reminder
 	UndeliveredNotice          NoticeKind = "undelivered"            // notices to customers have failed
+	DigestNotice               NoticeKind = "digest"                 // what waits for staff today
 )
 
 // NoticeKinds lists them all.
@@ -83,7 +84,7 @@ func NoticeKinds() []NoticeKind {
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
 func StaffNoticeKinds() []NoticeKind {
-	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, UndeliveredNotice}
+	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, UndeliveredNotice, DigestNotice}
 }
 
 // ForStaff reports whether notices of this kind go to staff. They concern no account.

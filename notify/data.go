@@ -181,12 +181,6 @@ func sample(kind gate.NoticeKind) Data {
 	case gate.ContactsNotice:
 		data.Noun, data.Name, data.Verb = "account", "acme", "changed"
 		data.Why = "Ann Lee has taken over from Tom Ray."
-	case gate.StaffChangeNotice:
-		data.Account, data.AccountID, data.Noun, data.Name, data.Verb, data.Why = "", "", "", "ben", "disabled", "Has left."
-	case gate.UndeliveredNotice:
-		data.Account, data.AccountID, data.Name = "", "", "not_01jq8z5v3n7t2m4k6h9r0s1w31, not_01jq8z5v3n7t2m4k6h9r0s1w32"
-	case gate.StaffLinkNotice, gate.StaffCertificateEndsNotice:
-		data.Account, data.AccountID, data.Noun, data.Name, data.Verb, data.Why = "", "", "certificate", "ben", "", ""
 	default:
 		sampleReminder(kind, &data)
 	}
@@ -205,7 +199,27 @@ var sampleWhys = map[gate.NoticeKind]string{
 	gate.JoinedNotice:      "The same engine at the second site.",
 }
 
-// sampleReminder fits made-up data to a reminder, or to what is reminded of.
+// sampleForStaff fits made-up data to what goes to staff and concerns no account.
+func sampleForStaff(kind gate.NoticeKind, data *Data) {
+	data.Account, data.AccountID = "", ""
+	switch kind {
+	case gate.StaffChangeNotice:
+		data.Noun, data.Name, data.Verb, data.Why = "", "ben", "disabled", "Has left."
+	case gate.UndeliveredNotice:
+		data.Name = "not_01jq8z5v3n7t2m4k6h9r0s1w31, not_01jq8z5v3n7t2m4k6h9r0s1w32"
+	case gate.DigestNotice:
+		data.Name, data.Count = "1 credential to release, 1 interview", 2
+		data.Lines = "1 credential to release\n\n- cas_01jq8z5v3n7t2m4k6h9r0s1w2y of acme: due Tue 9 Mar 2027, 24:00 EST\n" +
+			"  certgate certification release cas_01jq8z5v3n7t2m4k6h9r0s1w2y --device acme/main/prod-1\n\n" +
+			"1 interview\n\n- cas_01jq8z5v3n7t2m4k6h9r0s1w33 of beta: Tue 9 Mar 2027, 11:00 EST, held by ben\n" +
+			"  certgate certification show cas_01jq8z5v3n7t2m4k6h9r0s1w33"
+	case gate.StaffLinkNotice, gate.StaffCertificateEndsNotice:
+		data.Noun, data.Name, data.Verb, data.Why = "certificate", "ben", "", ""
+	default:
+	}
+}
+
+// sampleReminder fits made-up data to a reminder, to what is reminded of, and to what goes to staff.
 func sampleReminder(kind gate.NoticeKind, data *Data) {
 	switch kind {
 	case gate.FindingsNotice:
@@ -222,5 +236,8 @@ func sampleReminder(kind gate.NoticeKind, data *Data) {
 	case gate.LinkEndsNotice:
 		data.Noun, data.Days = "enrollment link", 1
 	default:
+		if kind.ForStaff() {
+			sampleForStaff(kind, data)
+		}
 	}
 }
