@@ -212,7 +212,7 @@ func TestRolesAndStatesAreRefusedInTheirOwnWay(t *testing.T) {
 	wantKind(t, err, gate.Exists)
 	_, err = s.as("cho").ReinstateAccount(ctx, "acme", "Nothing to lift.")
 	wantKind(t, err, gate.Conflict)
-	if e, ok := errors.AsType[*gate.Error](err); !ok || e.Text != "account acme is not suspended" {
+	if e, ok := errors.AsType[*gate.Error](err); !ok || e.Text != "account acme is neither suspended nor throttled" {
 		t.Errorf("error %v", err)
 	}
 }

@@ -179,6 +179,11 @@ var pages = map[string]page{
 		What: "Your plan allows so many different patients an hour or a day, and this call was about a further one. Patients that you asked about before still pass.", Who: "You, or OneRecord's staff, who can amend the contract.",
 		Do: "Wait for the next hour or day, or ask for a larger plan.", Retry: "Yes, after as many seconds as Retry-After says.",
 	},
+	gate.AbnormalUsage.String(): {
+		Title: "Calls are throttled", Detail: "Unusual use was seen, so fewer calls are let through for now; your contacts were told why.",
+		What: "The account, organization, device or credential is throttled: less is let through than your plan says. Your contacts were told the reason, the limit and the end.", Who: whoStaff,
+		Do: "Read the notice that was sent to your contacts and answer it. /.well-known/certgate/status says until when.", Retry: "Yes, after as many seconds as Retry-After says.",
+	},
 	gate.ClockUnusable.String(): {
 		Title: "The clock cannot be trusted", Detail: "Our clock is wrong, so nothing can be decided now.",
 		What: "The clock of our server is wrong, so what is valid and what has expired cannot be told. Nothing is let through meanwhile.", Who: "OneRecord's operators. Two people must confirm the time.",

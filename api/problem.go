@@ -70,6 +70,7 @@ var statusOfReason = map[gate.Reason]int{
 	gate.QuotaExceeded:       http.StatusTooManyRequests,
 	gate.ConcurrencyExceeded: http.StatusTooManyRequests,
 	gate.PatientsExceeded:    http.StatusTooManyRequests,
+	gate.AbnormalUsage:       http.StatusTooManyRequests,
 
 	gate.ClockUnusable:    http.StatusServiceUnavailable,
 	gate.StateUnconfirmed: http.StatusServiceUnavailable,

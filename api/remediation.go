@@ -10,7 +10,7 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-// Remediation is a suspension or termination, with its state now: planned, in-force, lifted or ended.
+// Remediation is a throttle, suspension or termination, with its state now: planned, in-force, lifted or ended.
 type Remediation struct {
 	gate.Remediation
 	State string `json:"state"`
@@ -20,6 +20,7 @@ type Remediation struct {
 type NewRemediation struct {
 	Subject gate.Subject `json:"subject"` // its id may be a slug path
 	Measure gate.Measure `json:"measure"`
+	Limit   *gate.Limit  `json:"limit,omitempty"` // of a throttle
 	Until   *time.Time   `json:"until,omitempty"` // without: until lifted
 	Why     string       `json:"why"`
 }
@@ -66,7 +67,7 @@ func createRemediation(x *exchange, by authority.By, in *NewRemediation) (string
 	if err != nil {
 		return "", reference("subject.id", err)
 	}
-	made, err := x.a.Impose(by, authority.Imposition{Subject: subject, Measure: in.Measure, Until: in.Until, Why: in.Why})
+	made, err := x.a.Impose(by, authority.Imposition{Subject: subject, Measure: in.Measure, Limit: in.Limit, Until: in.Until, Why: in.Why})
 	return idOf(made, err)
 }
 
@@ -105,7 +106,7 @@ func suspendAccount(x *exchange, by authority.By, in *Suspension) (string, error
 	return idOf(made, err)
 }
 
-// reinstateAccount lifts every suspension of the account itself. Each lifting is a change of its own; the last carries the mark of the
+// reinstateAccount lifts every throttle and suspension of the account itself. Each lifting is a change of its own; the last carries the mark of the
 // request, so a repetition after a crash goes on where it ended.
 func reinstateAccount(x *exchange, by authority.By, in *Why) (string, error) {
 	account, err := x.dir.Account(x.r.PathValue("account"))
@@ -119,7 +120,7 @@ func reinstateAccount(x *exchange, by authority.By, in *Why) (string, error) {
 		}
 	}
 	if len(open) == 0 {
-		return "", gate.Errorf(gate.Conflict, "account %s is not suspended", account.Slug)
+		return "", gate.Errorf(gate.Conflict, "account %s is neither suspended nor throttled", account.Slug)
 	}
 	if err := x.liftable(open, by, in.Why); err != nil {
 		return "", err

@@ -24,7 +24,7 @@ type OwnStatus struct {
 type NamedStatus struct {
 	ID     string     `json:"id"`
 	Slug   string     `json:"slug"`
-	State  string     `json:"state"`            // normal, suspended, terminated
+	State  string     `json:"state"`            // normal, throttled, suspended, terminated
 	Reason string     `json:"reason,omitempty"` // why, as the notice says it
 	Until  *time.Time `json:"until,omitempty"`  // when it ends by itself
 }
@@ -139,7 +139,7 @@ func namedStatus(id, slug string, list []*gate.Remediation, now time.Time) Named
 func outlasts(a, b *gate.Remediation) bool {
 	switch {
 	case a.Measure != b.Measure:
-		return a.Measure == gate.Terminate
+		return a.Measure.Status() > b.Measure.Status()
 	case b.Until == nil:
 		return false
 	}

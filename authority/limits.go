@@ -14,11 +14,12 @@ func (c *Call) take(now time.Time) {
 	if c.Behavior == nil { // one of certgate's own answers, which are free
 		return
 	}
-	plan := c.plan()
-	if !plan.Limited() {
+	plan, throttles := c.plan(), c.throttles(now)
+	if !plan.Limited() && len(throttles) == 0 {
 		return
 	}
-	who := ratelimit.Caller{Account: c.Caller.Account.ID, Organization: c.Caller.Organization.ID, Device: c.Caller.Device.ID, Behavior: c.Behavior.Name, Plan: plan}
+	who := ratelimit.Caller{Account: c.Caller.Account.ID, Organization: c.Caller.Organization.ID, Device: c.Caller.Device.ID, Behavior: c.Behavior.Name,
+		Plan: plan, Throttles: throttles}
 	use := ratelimit.Call{Now: now, Cost: int64(c.Behavior.Cost)}
 	if plan.CountsPatients(c.Behavior.Name) {
 		use.Patients = c.patients()
@@ -35,6 +36,18 @@ func (c *Call) plan() *gate.UsagePlan {
 		return c.Contract.UsagePlan()
 	}
 	return c.Request.Site.Plan
+}
+
+// throttles are the limits that were imposed on the caller and are in force; none for nearly everybody.
+func (c *Call) throttles(now time.Time) (list []ratelimit.Throttle) {
+	for i := range c.Caller.Remediations {
+		for _, r := range c.Caller.Remediations[i] {
+			if r.Measure == gate.Throttle && r.InForce(now) {
+				list = append(list, ratelimit.Throttle{ID: string(r.ID), Limit: r.Limit})
+			}
+		}
+	}
+	return list
 }
 
 // patients are the different ones that the call names, each as a keyed hash: an identifier is never kept.

@@ -39,8 +39,11 @@ func (x *machine) impose() {
 	subject, account := x.subject()
 	in := authority.Imposition{Subject: subject, Measure: gate.Suspend, Why: x.why()}
 	action := gate.Stop
-	if x.chance(5, "for good") {
+	switch {
+	case x.chance(5, "for good"):
 		in.Measure, action = gate.Terminate, gate.TerminateAccount
+	case x.chance(3, "throttle"):
+		in.Measure, in.Limit = gate.Throttle, &gate.Limit{Kind: gate.DayLimit, Amount: 1_000_000}
 	}
 	if x.roll(2, "for a while") == 1 {
 		until := x.now().Add(time.Duration(x.between(-1, 100, "hours")) * time.Hour)
@@ -54,7 +57,7 @@ func (x *machine) impose() {
 	x.try(attempt{name: "Impose", by: a, refused: r, notices: []gate.NoticeKind{gate.SuspensionNotice},
 		do: func(by authority.By) (err error) { made, err = x.Impose(by, in); return err },
 		commit: func() {
-			x.stops = append(x.stops, &mStop{id: made.ID, account: account, subject: subject, terminate: in.Measure == gate.Terminate,
+			x.stops = append(x.stops, &mStop{id: made.ID, account: account, subject: subject, terminate: in.Measure == gate.Terminate, throttle: in.Measure == gate.Throttle,
 				from: x.now(), imposed: x.now(), until: in.Until, by: a.id})
 		}})
 }

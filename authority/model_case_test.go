@@ -235,7 +235,7 @@ func (m *model) stopped(k *mKey, c *mCert, now time.Time) gate.Reason {
 	}
 	worst := gate.Allowed
 	for _, s := range m.stops {
-		if !s.runs(now) || !slices.Contains(about, s.subject.ID) {
+		if s.throttle || !s.runs(now) || !slices.Contains(about, s.subject.ID) {
 			continue
 		}
 		if s.terminate {

@@ -155,6 +155,7 @@ type mStop struct {
 	account   gate.AccountID
 	subject   gate.Subject
 	terminate bool
+	throttle  bool // lets through as much as the machine ever asks for
 	from      time.Time
 	imposed   time.Time
 	planned   bool // ahead, as closing an account is

@@ -86,4 +86,4 @@ func (a *Authority) sumRefusals() {
 }
 
 // identified reports whether a refusal for the reason came after it was known who calls.
-func identified(r gate.Reason) bool { return r >= gate.AccountSuspended && r <= gate.PatientsExceeded }
+func identified(r gate.Reason) bool { return r >= gate.AccountSuspended && r <= gate.AbnormalUsage }

@@ -14,11 +14,12 @@ import (
 type Imposition struct {
 	Subject gate.Subject
 	Measure gate.Measure
-	Until   *time.Time // nil: until lifted
+	Limit   *gate.Limit // of a throttle
+	Until   *time.Time  // nil: until lifted
 	Why     string
 }
 
-// Impose suspends or terminates. It commits together with the notice to the customer, or not at all, and never waits for delivery.
+// Impose throttles, suspends or terminates. It commits together with the notice to the customer, or not at all, and never waits for delivery.
 func (a *Authority) Impose(by By, in Imposition) (*gate.Remediation, error) {
 	action := gate.Stop
 	if in.Measure == gate.Terminate {
@@ -28,7 +29,7 @@ func (a *Authority) Impose(by By, in Imposition) (*gate.Remediation, error) {
 		return nil, err
 	}
 	r := &gate.Remediation{
-		ID: gate.RemediationID(a.newID(gate.RemediationPrefix)), Subject: in.Subject, Measure: in.Measure,
+		ID: gate.RemediationID(a.newID(gate.RemediationPrefix)), Subject: in.Subject, Measure: in.Measure, Limit: in.Limit,
 		From: a.moment(), Until: in.Until, By: by.Staff, Why: in.Why,
 	}
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
@@ -50,9 +51,10 @@ func (a *Authority) Impose(by By, in Imposition) (*gate.Remediation, error) {
 }
 
 func (a *Authority) checkImposition(in Imposition) error {
+	if err := in.Measure.Check(in.Limit); err != nil {
+		return err
+	}
 	switch {
-	case in.Measure != gate.Suspend && in.Measure != gate.Terminate:
-		return gate.FieldErrorf("measure", "%q: must be suspend or terminate", gate.Clip(string(in.Measure), 40))
 	case in.Until != nil && in.Measure == gate.Terminate:
 		return gate.FieldErrorf("until", "a termination is for good")
 	case in.Until != nil && !in.Until.After(a.now()):
@@ -121,8 +123,12 @@ func (a *Authority) devicePath(d *gate.Device) (string, error) {
 
 func suspensionData(r *gate.Remediation, name string) notify.Data {
 	data := notify.Data{Noun: string(r.Subject.Kind), Name: name, Verb: "suspended", From: r.From, Why: r.Why}
-	if r.Measure == gate.Terminate {
+	switch r.Measure {
+	case gate.Terminate:
 		data.Verb = "terminated"
+	case gate.Throttle:
+		data.Verb, data.Limit = "throttled", r.Limit.Words()
+	case gate.Suspend:
 	}
 	if r.Until != nil {
 		data.Until = *r.Until
@@ -130,7 +136,7 @@ func suspensionData(r *gate.Remediation, name string) notify.Data {
 	return data
 }
 
-// Lift ends a suspension. Whoever imposed it may undo it alone within gate.UndoWindow; later a second person must.
+// Lift ends a throttle or suspension. Whoever imposed it may undo it alone within gate.UndoWindow; later a second person must.
 func (a *Authority) Lift(by By, id gate.RemediationID, why string) (*gate.Remediation, error) {
 	if err := by.May(gate.Reinstate); err != nil {
 		return nil, err
@@ -146,6 +152,9 @@ func (a *Authority) Lift(by By, id gate.RemediationID, why string) (*gate.Remedi
 			return gate.Event{}, err
 		}
 		kind, data := gate.ReinstatedNotice, notify.Data{Noun: string(r.Subject.Kind), Name: name, Verb: "reinstated", From: a.moment(), Why: why}
+		if r.Limit != nil {
+			data.Limit = r.Limit.Words()
+		}
 		if r.Planned(a.moment()) {
 			kind, data.Verb = gate.ClosingNotice, "called off"
 		}

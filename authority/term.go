@@ -167,7 +167,7 @@ func granted(c *gate.Contract) string {
 	}
 	parts := []string{strings.Join(c.Grant.Behaviors, ", ") + " for " + strings.Join(purposes, ", ")}
 	for i := range c.Plan {
-		parts = append(parts, "limited to "+c.Plan[i].String())
+		parts = append(parts, "at most "+c.Plan[i].Words())
 	}
 	return strings.Join(parts, "; ")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 )
 
@@ -25,6 +26,59 @@ func (w *world) limitScenes(all map[gate.Reason]scene) {
 			w.t.Fatalf("the first call: %d %s", resp.StatusCode, body)
 		}
 		all[reason] = scene{status: http.StatusTooManyRequests, key: c.Key, crt: &c.tls}
+	}
+}
+
+// throttledScene is of a customer that was throttled.
+func (w *world) throttledScene(all map[gate.Reason]scene) {
+	account, _, c := w.certified("throttled")
+	w.throttle(account, "rate 1/86400s")
+	if resp, body := w.get(w.client("h2", &c.tls), "api.test", "/fhir/Patient/1", c.Key); resp.StatusCode != http.StatusOK {
+		w.t.Fatalf("the first call: %d %s", resp.StatusCode, body)
+	}
+	all[gate.AbnormalUsage] = scene{status: http.StatusTooManyRequests, key: c.Key, crt: &c.tls}
+}
+
+func (w *world) throttle(account *gate.Account, limit string) *gate.Remediation {
+	w.t.Helper()
+	l, err := gate.ParseLimit(limit)
+	must(w.t, err)
+	r, err := w.authority().Impose(w.ben, authority.Imposition{Subject: gate.Subject{Kind: gate.AccountSubject, ID: string(account.ID)},
+		Measure: gate.Throttle, Limit: &l, Why: "scraping"})
+	must(w.t, err)
+	return r
+}
+
+func TestAThrottleTakesEffectOnTheNextRequestAndEndsWhenItIsLifted(t *testing.T) {
+	w := newWorld(t)
+	account, _, c := w.certified("acme")
+	client := w.client("h2", &c.tls)
+	call := func() (int, string) {
+		resp, body := w.get(client, "api.test", "/fhir/Patient/1", c.Key)
+		return resp.StatusCode, resp.Header.Get("RateLimit-Policy") + body
+	}
+	if status, said := call(); status != http.StatusOK || strings.Contains(said, "q=") {
+		t.Fatalf("before: %d %s", status, said)
+	}
+	r := w.throttle(account, "day 2")
+	var got []int
+	for range 3 {
+		status, _ := call()
+		got = append(got, status)
+	}
+	if diff := cmp.Diff([]int{200, 200, 429}, got); diff != "" {
+		t.Error(diff)
+	}
+	if _, said := call(); !strings.Contains(said, `"throttle";q=2`) || !strings.Contains(said, "abnormal-usage-detected") || !strings.Contains(said, `"violated-policies":["throttle"]`) {
+		t.Errorf("it says %s", said)
+	}
+	if _, body := w.get(client, "api.test", "/.well-known/certgate/status", c.Key); !strings.Contains(body, `"state":"throttled","reason":"scraping"`) {
+		t.Errorf("its own status says %s", body)
+	}
+	_, err := w.authority().Lift(w.ben, r.ID, "a mistake")
+	must(t, err)
+	if status, said := call(); status != http.StatusOK {
+		t.Errorf("after: %d %s", status, said)
 	}
 }
 

@@ -56,6 +56,7 @@ func (w *world) scenes() map[gate.Reason]scene {
 	w.callScenes(all, acme)
 	w.siteScenes(all)
 	w.limitScenes(all)
+	w.throttledScene(all)
 	return all
 }
 

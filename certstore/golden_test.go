@@ -86,7 +86,7 @@ func golden() map[gate.RecordKind]gate.Record {
 			ReleasedAt: dawn, ExpiresAt: later, Redemptions: 1, PublicKey: fixedPrint(9), Key: "key_1", Certificate: "crt_1", Acknowledged: &later, Canceled: &act,
 		},
 		&gate.Remediation{
-			ID: "rem_1", Account: "acc_1", Subject: gate.Subject{Kind: gate.DeviceSubject, ID: "dev_1"}, Measure: gate.Suspend, From: dawn, PlannedAt: &dawn, Until: &later,
+			ID: "rem_1", Account: "acc_1", Subject: gate.Subject{Kind: gate.DeviceSubject, ID: "dev_1"}, Measure: gate.Suspend, Limit: &limits[0], From: dawn, PlannedAt: &dawn, Until: &later,
 			By: "stf_ben", Why: "a leak", Notice: "not_1", Lifted: &gate.Lifting{At: later, By: "stf_cho", Why: "closed", Mistake: true, Notice: "not_2"},
 		},
 		&gate.Notice{

@@ -12,13 +12,13 @@ import (
 )
 
 func (t *tool) accountCommand() *cobra.Command {
-	group := t.connected(t.group(&cobra.Command{Use: "account", Short: "Customers: create, list, correct contacts, suspend, reinstate, close, terminate; dossiers; deletion after six years"},
+	group := t.connected(t.group(&cobra.Command{Use: "account", Short: "Customers: create, list, correct contacts, throttle, suspend, reinstate, close, terminate; dossiers; deletion after six years"},
 		t.accountCreate(),
 		t.lister(lists{use: "list", short: "Lists accounts", path: "/v1/accounts", columns: []column{
 			{"ACCOUNT", "slug"}, {"NAME", "name"}, {"STATE", "state"}, {"ZONE", "zone"}, {"ID", "id"}}}),
 		t.hinter("show ACCOUNT", "Shows an account", "/v1/accounts/%s", contactsToConfirm),
-		t.accountSuspend(), t.accountClose(), t.accountDossier(), t.accountDeletable(), t.accountDelete(), t.accountConfirmDeletion(),
-		t.verb(verb{use: "reinstate ACCOUNT", short: "Lifts every suspension of an account itself", reason: true,
+		t.accountThrottle(), t.accountSuspend(), t.accountClose(), t.accountDossier(), t.accountDeletable(), t.accountDelete(), t.accountConfirmDeletion(),
+		t.verb(verb{use: "reinstate ACCOUNT", short: "Lifts every throttle and suspension of an account itself", reason: true,
 			example: `  certgate account reinstate acme --why "key rotated, agreed with Ann Lee"`,
 			do: func(args []string, why string) (change, error) {
 				return change{path: pathTo("/v1/accounts/%s/reinstatement", args[0]), body: api.Why{Why: why},

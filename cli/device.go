@@ -16,7 +16,7 @@ func (t *tool) deviceCommand() *cobra.Command {
 		t.lister(lists{use: "list", short: "Lists devices", path: "/v1/devices", byAccount: true, columns: []column{
 			{"DEVICE", "path"}, {"NAME", "name"}, {"ENVIRONMENT", "environment"}, {"STATE", "state"}, {"ID", "id"}}}),
 		t.shower("show DEVICE", "Shows a device", "/v1/devices/%s"),
-		t.deviceSuspend(),
+		t.deviceThrottle(), t.deviceSuspend(),
 		t.verb(verb{
 			use: "release DEVICE", short: "Lets the customer take a pre-production credential",
 			long: "Sends a one-time link to the technical contact of a pre-production device's account. A production device is released by the\n" +

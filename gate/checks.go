@@ -106,7 +106,7 @@ func (j *judge) remediations() Reason {
 	for i := range j.c.Remediations {
 		for _, r := range j.c.Remediations[i] {
 			switch {
-			case !r.InForce(j.now):
+			case !r.InForce(j.now), r.Measure == Throttle: // a throttle is a limit, and limits are asked last
 				continue
 			case r.Measure == Terminate:
 				j.d.Scope, j.d.Until = remediationSubjects[i], time.Time{}

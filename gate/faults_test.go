@@ -133,6 +133,9 @@ func keyFaults() []fault {
 func remediationFaults() (list []fault) {
 	for level, kind := range []string{"account", "organization", "device", "key", "certificate"} {
 		list = append(list,
+			everywhere("a throttled and suspended "+kind, gate.AccountSuspended, func(s *scene) {
+				s.c.Remediations[level] = []*gate.Remediation{{Measure: gate.Throttle, From: noon}, {Measure: gate.Suspend, From: noon}}
+			}),
 			everywhere("a suspended "+kind, gate.AccountSuspended, func(s *scene) {
 				s.c.Remediations[level] = []*gate.Remediation{{Measure: gate.Suspend, From: noon}}
 			}),

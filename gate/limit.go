@@ -123,6 +123,28 @@ func (l *Limit) String() string {
 	return b.String()
 }
 
+// Words is the limit as customers read it, such as "10 units in 60 seconds for each device".
+func (l *Limit) Words() string {
+	text := map[LimitKind]string{
+		RateLimit: "units a second", DayLimit: "units a day", MonthLimit: "units a month", ConcurrencyLimit: "calls at once",
+		PatientHourLimit: "different patients an hour", PatientDayLimit: "different patients a day",
+	}[l.Kind]
+	if l.Window() > 1 {
+		text = fmt.Sprintf("units in %d seconds", l.Seconds)
+	}
+	text = fmt.Sprintf("%d %s", l.Amount, text)
+	if l.Burst != 0 {
+		text += fmt.Sprintf(", at most %d at once", l.Burst)
+	}
+	if per := l.Subject(); per != AccountSubject {
+		text += " for each " + string(per)
+	}
+	if l.Behavior != "" {
+		text += " of " + l.Behavior
+	}
+	return text
+}
+
 // limitForm is how a limit is written down, for errors.
 const limitForm = `write KIND AMOUNT[/SECONDSs] [burst UNITS] [per account|organization|device] [for BEHAVIOR], such as "rate 50 burst 100 per device", "rate 600/60s" or "day 200000"`
 

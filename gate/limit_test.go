@@ -106,3 +106,20 @@ func FuzzParseLimit(f *testing.F) {
 		}
 	})
 }
+
+func TestCustomersReadALimitInWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"rate 50 burst 100 per device":     "50 units a second, at most 100 at once for each device",
+		"rate 10/60s":                      "10 units in 60 seconds",
+		"day 5000 for fhir-query":          "5000 units a day of fhir-query",
+		"month 9 per organization":         "9 units a month for each organization",
+		"concurrency 8":                    "8 calls at once",
+		"patients-hour 500":                "500 different patients an hour",
+		"patients-day 2000 for fhir-query": "2000 different patients a day of fhir-query",
+	} {
+		l, err := gate.ParseLimit(text)
+		if got := l.Words(); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
+		}
+	}
+}

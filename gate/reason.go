@@ -45,6 +45,7 @@ const (
 	QuotaExceeded
 	ConcurrencyExceeded
 	PatientsExceeded
+	AbnormalUsage
 
 	ClockUnusable
 	StateUnconfirmed
@@ -84,6 +85,7 @@ var reasonNames = [reasonCount]string{
 	QuotaExceeded:          "quota-exceeded",
 	ConcurrencyExceeded:    "concurrency-exceeded",
 	PatientsExceeded:       "patients-exceeded",
+	AbnormalUsage:          "abnormal-usage-detected",
 	ClockUnusable:          "clock-unusable",
 	StateUnconfirmed:       "state-unconfirmed",
 }
@@ -111,7 +113,7 @@ func ParseReason(code string) (Reason, bool) {
 }
 
 // OverLimit reports whether the call was one too many: everything about the caller is in order, and it may try again later.
-func (r Reason) OverLimit() bool { return r >= RateExceeded && r <= PatientsExceeded }
+func (r Reason) OverLimit() bool { return r >= RateExceeded && r <= AbnormalUsage }
 
 // AboutCertificate reports whether the reason is about the client certificate, so that the connection is of no use any more.
 func (r Reason) AboutCertificate() bool { return r >= CertificateRequired && r <= CertificateRevoked }

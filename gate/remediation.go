@@ -9,6 +9,7 @@ type Remediation struct {
 	Account AccountID     `json:"account"`
 	Subject Subject       `json:"subject"`
 	Measure Measure       `json:"measure"`
+	Limit   *Limit        `json:"limit,omitempty"` // of a throttle: how much its subject may still use, whatever the plan says
 	From    time.Time     `json:"from"`
 	// PlannedAt is when it was written down, if it begins later than that, as the closing of an account does.
 	PlannedAt *time.Time `json:"planned_at,omitempty"`
@@ -33,6 +34,7 @@ type Measure string
 
 // The measures, from the mildest.
 const (
+	Throttle  Measure = "throttle"  // lets through less than the plan, until lifted or ended
 	Suspend   Measure = "suspend"   // refuses until lifted or ended
 	Terminate Measure = "terminate" // refuses for good
 )
@@ -106,12 +108,48 @@ type Status int
 // The statuses of an account, organization, device or credential.
 const (
 	Normal Status = iota
+	Throttled
 	Suspended
 	Terminated
 )
 
 // String returns the status' name.
-func (s Status) String() string { return [...]string{"normal", "suspended", "terminated"}[s] }
+func (s Status) String() string {
+	return [...]string{"normal", "throttled", "suspended", "terminated"}[s]
+}
+
+// Status is what a measure comes to while it is in force. One that nobody knows suspends.
+func (m Measure) Status() Status {
+	switch m {
+	case Throttle:
+		return Throttled
+	case Suspend:
+	case Terminate:
+		return Terminated
+	}
+	return Suspended
+}
+
+// Check reports the first thing wrong with a measure and its limit. A throttle limits the whole of its subject, by rate, day or calls at once.
+func (m Measure) Check(l *Limit) error {
+	switch m {
+	case Suspend, Terminate:
+		if l != nil {
+			return FieldErrorf("limit", "belongs to a throttle; %s lets nothing through", m)
+		}
+		return nil
+	case Throttle:
+	default:
+		return FieldErrorf("measure", "%q: must be throttle, suspend or terminate", Clip(string(m), 40))
+	}
+	if l == nil {
+		return FieldErrorf("limit", "is missing: a throttle says how much is still let through, such as rate 10/60s")
+	}
+	if l.Kind != RateLimit && l.Kind != DayLimit && l.Kind != ConcurrencyLimit || l.Per != "" || l.Behavior != "" {
+		return FieldErrorf("limit", "%s: of a throttle it is a rate, day or concurrency, for all calls of its subject", l)
+	}
+	return InField("limit", l.check(nil))
+}
 
 // StatusOf is the strictest that the remediations come to at now.
 func StatusOf(list []*Remediation, now time.Time) Status {
@@ -120,10 +158,7 @@ func StatusOf(list []*Remediation, now time.Time) Status {
 		if !r.InForce(now) {
 			continue
 		}
-		if r.Measure == Terminate {
-			return Terminated
-		}
-		status = Suspended
+		status = max(status, r.Measure.Status())
 	}
 	return status
 }

@@ -71,7 +71,8 @@ func TestWhoMayLiftASuspensionAndWhen(t *testing.T) {
 }
 
 func TestStatusIsTheStrictestInForce(t *testing.T) {
-	suspend, terminate, lifted, unknown := suspension(), suspension(), suspension(), suspension()
+	suspend, terminate, lifted, unknown, throttle := suspension(), suspension(), suspension(), suspension(), suspension()
+	throttle.Measure = gate.Throttle
 	terminate.Measure = gate.Terminate
 	lifted.Lifted = &gate.Lifting{At: noon}
 	unknown.Measure = "quarantine"
@@ -82,6 +83,8 @@ func TestStatusIsTheStrictestInForce(t *testing.T) {
 	}{
 		{nil, gate.Normal, "normal"},
 		{[]*gate.Remediation{&lifted}, gate.Normal, "normal"},
+		{[]*gate.Remediation{&throttle, &lifted}, gate.Throttled, "throttled"},
+		{[]*gate.Remediation{&suspend, &throttle}, gate.Suspended, "suspended"},
 		{[]*gate.Remediation{&lifted, &suspend}, gate.Suspended, "suspended"},
 		{[]*gate.Remediation{&unknown}, gate.Suspended, "suspended"},
 		{[]*gate.Remediation{&suspend, &terminate}, gate.Terminated, "terminated"},
@@ -90,6 +93,38 @@ func TestStatusIsTheStrictestInForce(t *testing.T) {
 	for i, row := range rows {
 		if got := gate.StatusOf(row.list, noon); got != row.want || got.String() != row.name {
 			t.Errorf("row %d: %s, want %s", i, got, row.name)
+		}
+	}
+}
+
+func TestAMeasureHasTheLimitThatItNeeds(t *testing.T) {
+	limit := func(text string) *gate.Limit {
+		l, err := gate.ParseLimit(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &l
+	}
+	for _, row := range []struct {
+		measure gate.Measure
+		limit   *gate.Limit
+		want    string // of the error; empty: it is fine
+	}{
+		{gate.Suspend, nil, ""}, {gate.Terminate, nil, ""},
+		{gate.Throttle, limit("rate 10/60s burst 2"), ""}, {gate.Throttle, limit("day 5"), ""}, {gate.Throttle, limit("concurrency 1"), ""},
+		{gate.Suspend, limit("day 5"), "limit: belongs to a throttle; suspend lets nothing through"},
+		{gate.Throttle, nil, "limit: is missing: a throttle says how much is still let through, such as rate 10/60s"},
+		{gate.Throttle, limit("patients-day 5"), "limit: patients-day 5: of a throttle it is a rate, day or concurrency, for all calls of its subject"},
+		{gate.Throttle, limit("day 5 per device"), "limit: day 5 per device: of a throttle it is a rate, day or concurrency, for all calls of its subject"},
+		{gate.Throttle, limit("day 0"), "limit.amount: 0: must be 1 to 1000000000000; to let nothing through, do not grant it"},
+		{"slow-down", nil, `measure: "slow-down": must be throttle, suspend or terminate`},
+	} {
+		got := ""
+		if err := row.measure.Check(row.limit); err != nil {
+			got = err.Error()
+		}
+		if diff := cmp.Diff(row.want, got); diff != "" {
+			t.Errorf("%s: %s", row.measure, diff)
 		}
 	}
 }

@@ -57,6 +57,8 @@ type Data struct {
 	Lines string `json:"-"`
 	// Count is how many there are.
 	Count int `json:"count,omitempty"`
+	// Limit is how much a throttle lets through, as one line.
+	Limit string `json:"limit,omitempty"`
 	// Interviewer is who holds the interview.
 	Interviewer string `json:"interviewer,omitempty"`
 	// Meeting is the link of the meeting.

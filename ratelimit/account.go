@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -26,9 +27,10 @@ type owner struct {
 // holding is a limiter under the limit that it follows now.
 type holding struct {
 	limiter
-	limit gate.Limit
-	name  string // of the limit
-	zone  *time.Location
+	limit  gate.Limit
+	name   string      // of the limit
+	reason gate.Reason // of a refusal
+	zone   *time.Location
 }
 
 // callKind is what decides which limits are about a call.
@@ -56,10 +58,13 @@ func (a *account) take(who *Caller, c *Call) (taken Taken, refusal Refusal, ok b
 	if r == nil || r.plan != who.Plan {
 		r = a.compile(who, c.Now)
 	}
+	if len(who.Throttles) > 0 {
+		r = a.throttled(r, who, c.Now)
+	}
 	taken = Taken{account: a, rules: r}
 	for _, h := range r.list {
 		if wait, fits := h.ask(c); !fits {
-			refusal.add(&h.limit, wait)
+			refusal.add(h, wait)
 		}
 	}
 	if refusal.Refused() {
@@ -72,18 +77,34 @@ func (a *account) take(who *Caller, c *Call) (taken Taken, refusal Refusal, ok b
 	return taken, Refusal{}, true
 }
 
+// throttled are the rules of a caller on whom limits were imposed.
+func (a *account) throttled(plan *rules, who *Caller, now time.Time) *rules {
+	r := &rules{plan: plan.plan, list: slices.Clone(plan.list), slots: slices.Clone(plan.slots)}
+	for _, t := range who.Throttles {
+		h := a.holding(owner{t.ID, throttleName}, t.Limit, who.Plan.Zone, now)
+		h.reason = gate.AbnormalUsage
+		r.add(h)
+	}
+	r.policy = []string{policyOf(r.list)}
+	return r
+}
+
+func (r *rules) add(h *holding) {
+	r.list = append(r.list, h)
+	if s, ok := h.limiter.(*slots); ok {
+		r.slots = append(r.slots, s)
+	}
+}
+
+// throttleName is what limits are called that were imposed.
+const throttleName = "throttle"
+
 // compile finds the limits that are about a kind of call, and keeps them until the plan changes.
 func (a *account) compile(who *Caller, now time.Time) *rules {
 	r := &rules{plan: who.Plan}
 	for i := range who.Plan.Limits {
-		l := &who.Plan.Limits[i]
-		if !l.Counts(who.Behavior) {
-			continue
-		}
-		h := a.holding(owner{subjectOf(who, l), l.Name()}, l, who.Plan.Zone, now)
-		r.list = append(r.list, h)
-		if s, ok := h.limiter.(*slots); ok {
-			r.slots = append(r.slots, s)
+		if l := &who.Plan.Limits[i]; l.Counts(who.Behavior) {
+			r.add(a.holding(owner{subjectOf(who, l), l.Name()}, l, who.Plan.Zone, now))
 		}
 	}
 	r.policy = []string{policyOf(r.list)}
@@ -111,7 +132,7 @@ func (a *account) holding(o owner, l *gate.Limit, zone *time.Location, now time.
 	}
 	h := a.limiters[o]
 	if h == nil {
-		h = &holding{limiter: newLimiter(l, zone, now), limit: *l, name: o.limit, zone: zone}
+		h = &holding{limiter: newLimiter(l, zone, now), limit: *l, name: o.limit, reason: l.Kind.Reason(), zone: zone}
 		a.limiters[o] = h
 		if s := a.waiting[o]; s != nil {
 			h.restore(now, s)

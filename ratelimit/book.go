@@ -15,6 +15,14 @@ type Caller struct {
 	Device       gate.DeviceID
 	Behavior     string
 	Plan         *gate.UsagePlan
+	// Throttles hold beside the plan; none for nearly everybody.
+	Throttles []Throttle
+}
+
+// Throttle is a limit that was imposed on a subject.
+type Throttle struct {
+	ID    string // of what imposed it: each is counted for itself
+	Limit *gate.Limit
 }
 
 // Call is what one call would use.
@@ -33,8 +41,13 @@ type Book struct {
 // Take lets a call through and takes from every limit that is about it, or refuses it and takes from none. What was taken must be given
 // back with [Taken.Release] when the call has ended.
 func (b *Book) Take(who *Caller, c *Call) (Taken, Refusal) {
-	if !who.Plan.Limited() {
+	if !who.Plan.Limited() && len(who.Throttles) == 0 {
 		return Taken{}, Refusal{}
+	}
+	if who.Plan == nil {
+		planned := *who
+		planned.Plan = &gate.UsagePlan{Zone: time.UTC}
+		who = &planned
 	}
 	for {
 		a := b.account(who.Account)

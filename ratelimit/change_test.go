@@ -184,3 +184,26 @@ func TestAKindThatNobodyKnowsLetsNothingThrough(t *testing.T) {
 		t.Errorf("%+v", refusal)
 	}
 }
+
+// A throttle holds beside the plan, also where there is none, and is gone with what imposed it.
+func TestAThrottleHoldsBesideThePlan(t *testing.T) {
+	limit := gate.Limit{Kind: gate.ConcurrencyLimit, Amount: 2}
+	for _, p := range []*gate.UsagePlan{nil, plan(t, "day 10")} {
+		var b ratelimit.Book
+		who := caller(p)
+		who.Throttles = []ratelimit.Throttle{{ID: "rem_1", Limit: &limit}}
+		first, _ := b.Take(who, &ratelimit.Call{Now: morning, Cost: 1})
+		passed, refusal := takes(&b, who, morning)
+		if passed != 1 || refusal.Reason != gate.AbnormalUsage || !slices.Equal(refusal.Limits, []string{"throttle"}) {
+			t.Errorf("%d passed, then %+v", passed, refusal)
+		}
+		first.Release()
+		if passed, _ := takes(&b, who, morning); passed != 1 {
+			t.Errorf("%d passed after a call had ended", passed)
+		}
+		who.Throttles = nil
+		if _, refusal := b.Take(who, &ratelimit.Call{Now: morning, Cost: 1}); refusal.Refused() {
+			t.Errorf("after the throttle: %+v", refusal)
+		}
+	}
+}

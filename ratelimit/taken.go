@@ -40,16 +40,16 @@ type Refusal struct {
 // Refused reports whether it is one.
 func (r *Refusal) Refused() bool { return len(r.Limits) > 0 }
 
-func (r *Refusal) add(l *gate.Limit, wait time.Duration) {
+func (r *Refusal) add(h *holding, wait time.Duration) {
 	i, _ := slices.BinarySearchFunc(r.waits, wait, func(a, b time.Duration) int {
 		if a >= b {
 			return -1
 		}
 		return 1
 	})
-	r.Limits = slices.Insert(r.Limits, i, l.Name())
+	r.Limits = slices.Insert(r.Limits, i, h.name)
 	r.waits = slices.Insert(r.waits, i, wait)
 	if i == 0 {
-		r.Reason, r.Wait = l.Kind.Reason(), wait
+		r.Reason, r.Wait = h.reason, wait
 	}
 }
