@@ -30,8 +30,13 @@ type Credential struct {
 	State       string           `json:"state"`
 	IssuedAt    time.Time        `json:"issued_at"`
 	FirstUsedAt *time.Time       `json:"first_used_at,omitempty"`
-	Revoked     *gate.Revocation `json:"revoked,omitempty"`
-	Imported    *gate.TakenOver  `json:"imported,omitempty"` // from before certgate: by whom and when, and who confirmed it
+	// LastUsedAt is known to the second; after a restart to about an hour.
+	LastUsedAt   *time.Time       `json:"last_used_at,omitempty"`
+	LastUsedFrom string           `json:"last_used_from,omitempty"` // address of the TCP peer
+	EndsAt       *time.Time       `json:"ends_at,omitempty"`        // by itself: not_after or retire_at
+	ReplacedBy   string           `json:"replaced_by,omitempty"`    // the newest live one of the device, where this one is retiring
+	Revoked      *gate.Revocation `json:"revoked,omitempty"`
+	Imported     *gate.TakenOver  `json:"imported,omitempty"` // from before certgate: by whom and when, and who confirmed it
 
 	// Of a key.
 	Handle   string     `json:"handle,omitempty"` // its first characters; of an imported token a made-up name
@@ -52,6 +57,7 @@ type Credential struct {
 type Revocation struct {
 	Reason gate.RevocationReason `json:"reason"`
 	Why    string                `json:"why"`
+	Last   bool                  `json:"last,omitempty"` // it may be the last one with which the device can call
 }
 
 var credentials = listing[gate.Record, *Credential]{
@@ -87,17 +93,34 @@ func (x *exchange) credentials(q url.Values) ([]gate.Record, error) {
 }
 
 func (x *exchange) credentialView(r gate.Record) *Credential {
+	v := x.credentialOf(r)
+	if u := x.dir.LastUse(v.ID); u != nil {
+		v.LastUsedAt, v.LastUsedFrom = &u.At, u.From.String()
+	}
+	return v
+}
+
+func (x *exchange) credentialOf(r gate.Record) *Credential {
 	switch r := r.(type) {
 	case *gate.Key:
-		return &Credential{ID: string(r.ID), Kind: KeyCredential, Account: r.Account, Device: r.Device, Environment: r.Environment,
+		v := &Credential{ID: string(r.ID), Kind: KeyCredential, Account: r.Account, Device: r.Device, Environment: r.Environment,
 			State: r.State(x.now).String(), IssuedAt: r.IssuedAt, FirstUsedAt: r.FirstUsedAt, Revoked: r.Revoked, Imported: r.Imported,
-			Handle: r.Handle, RetireAt: r.RetireAt}
+			Handle: r.Handle, RetireAt: r.RetireAt, EndsAt: r.RetireAt}
+		if by := r.ReplacedBy(x.dir.Keys(r.Device), x.now); by != nil {
+			v.ReplacedBy = string(by.ID)
+		}
+		return v
 	case *gate.Certificate:
-		return &Credential{ID: string(r.ID), Kind: CertificateCredential, Account: r.Account, Device: r.Device, Environment: r.Environment,
-			State: r.State(x.now).String(), IssuedAt: r.IssuedAt, FirstUsedAt: r.FirstUsedAt, Revoked: r.Revoked, Imported: r.Imported,
-			Fingerprint: &r.Fingerprint, Issuer: &r.Issuer, PublicKey: &r.PublicKey, Serial: r.Serial, NotBefore: &r.NotBefore, NotAfter: &r.NotAfter}
+		all := x.dir.Certificates(r.Device)
+		v := &Credential{ID: string(r.ID), Kind: CertificateCredential, Account: r.Account, Device: r.Device, Environment: r.Environment,
+			State: r.StateAmong(all, x.now).String(), IssuedAt: r.IssuedAt, FirstUsedAt: r.FirstUsedAt, Revoked: r.Revoked, Imported: r.Imported,
+			Fingerprint: &r.Fingerprint, Issuer: &r.Issuer, PublicKey: &r.PublicKey, Serial: r.Serial, NotBefore: &r.NotBefore, NotAfter: &r.NotAfter, EndsAt: &r.NotAfter}
+		if by := r.ReplacedBy(all, x.now); by != nil && r.State(x.now).Live() {
+			v.ReplacedBy = string(by.ID)
+		}
+		return v
 	}
-	return nil
+	return &Credential{}
 }
 
 func (x *exchange) showKey(id string) (*shown, error) {
@@ -147,14 +170,6 @@ func createSandboxKey(x *exchange, by authority.By, _ *struct{}) (string, error)
 }
 
 func revokeCredential(x *exchange, by authority.By, in *Revocation) (string, error) {
-	switch id := x.r.PathValue("credential"); {
-	case strings.HasPrefix(id, gate.KeyPrefix):
-		made, err := x.a.RevokeKey(by, gate.KeyID(id), in.Reason, in.Why)
-		return idOf(made, err)
-	case strings.HasPrefix(id, gate.CertificatePrefix):
-		made, err := x.a.RevokeCertificate(by, gate.CertificateID(id), in.Reason, in.Why)
-		return idOf(made, err)
-	default:
-		return "", absent("credential", id)
-	}
+	id := x.r.PathValue("credential")
+	return id, x.a.RevokeCredential(by, id, authority.Revoking{Reason: in.Reason, Why: in.Why, Last: in.Last})
 }

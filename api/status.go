@@ -18,6 +18,9 @@ type OwnStatus struct {
 	Certification *CertificationStatus `json:"certification,omitempty"`
 	Certificate   *CertificateStatus   `json:"certificate,omitempty"` // of this connection
 	Key           *KeyStatus           `json:"key,omitempty"`         // of this request
+	// All that are live, with when each was last used: any of these certificates goes with any of these keys.
+	Certificates []CertificateStatus `json:"certificates,omitempty"`
+	Keys         []KeyStatus         `json:"keys,omitempty"`
 }
 
 // NamedStatus is one of the device's owners, or the device, and what remediations come to for it.
@@ -55,6 +58,15 @@ type CertificateStatus struct {
 	State    string             `json:"state"`
 	NotAfter time.Time          `json:"not_after"`
 	DaysLeft int                `json:"days_left"`
+	Use
+	ReplacedBy gate.CertificateID `json:"replaced_by,omitempty"` // of a retiring one
+}
+
+// Use is when a key or certificate was used; nothing of one that was not.
+type Use struct {
+	FirstUsedAt  *time.Time `json:"first_used_at,omitempty"`
+	LastUsedAt   *time.Time `json:"last_used_at,omitempty"`
+	LastUsedFrom string     `json:"last_used_from,omitempty"`
 }
 
 // KeyStatus is the key of the request.
@@ -63,12 +75,35 @@ type KeyStatus struct {
 	State    string     `json:"state"`
 	RetireAt *time.Time `json:"retire_at,omitempty"`
 	DaysLeft *int       `json:"days_left,omitempty"` // of a retiring key
+	Use
+	ReplacedBy gate.KeyID `json:"replaced_by,omitempty"` // of a retiring key
 }
 
 // Status is the body of /.well-known/certgate/status for a call whose device has been identified.
 func Status(call *authority.Call, now time.Time) any {
-	return ownStatus(&call.Caller, call.Request.Site.Environment, now)
+	s := *ownStatus(&call.Caller, call.Request.Site.Environment, now)
+	h := holding{call: call, now: now}
+	h.keys, h.certificates = call.Held(now)
+	if s.Certificate != nil {
+		own := h.certificate(call.Caller.Certificate)
+		own.State = credentialState(call.Caller.Certificate.StateAmong(h.certificates, now), call.Caller.Remediations[gate.OfCertificate], now)
+		s.Certificate = &own
+		for _, c := range h.certificates {
+			s.Certificates = append(s.Certificates, h.certificate(c))
+		}
+	}
+	if s.Key != nil {
+		own := h.key(call.Caller.Key)
+		own.State = s.Key.State
+		s.Key = &own
+		for _, k := range h.keys {
+			s.Keys = append(s.Keys, h.key(k))
+		}
+	}
+	return s
 }
+
+// ownStatus is what the records say. What else the device holds is for callers that have shown both key and certificate: see Status.
 
 func ownStatus(c *gate.Caller, e gate.Environment, now time.Time) *OwnStatus {
 	s := &OwnStatus{Environment: e}
@@ -84,18 +119,58 @@ func ownStatus(c *gate.Caller, e gate.Environment, now time.Time) *OwnStatus {
 	if s.Environment.NeedsCertification() {
 		s.Contract, s.Certification = termStatus(c, now)
 	}
+	h := holding{now: now}
 	if s.Environment.NeedsCertificate() && c.Certificate != nil {
-		s.Certificate = &CertificateStatus{ID: c.Certificate.ID, NotAfter: c.Certificate.NotAfter, DaysLeft: daysLeft(c.Certificate.NotAfter, now),
-			State: credentialState(c.Certificate.State(now), c.Remediations[gate.OfCertificate], now)}
+		own := h.certificate(c.Certificate)
+		own.State = credentialState(c.Certificate.State(now), c.Remediations[gate.OfCertificate], now)
+		s.Certificate = &own
 	}
 	if c.Key != nil {
-		s.Key = &KeyStatus{ID: c.Key.ID, State: credentialState(c.Key.State(now), c.Remediations[gate.OfKey], now), RetireAt: c.Key.RetireAt}
-		if c.Key.RetireAt != nil {
-			days := daysLeft(*c.Key.RetireAt, now)
-			s.Key.DaysLeft = &days
-		}
+		own := h.key(c.Key)
+		own.State = credentialState(c.Key.State(now), c.Remediations[gate.OfKey], now)
+		s.Key = &own
 	}
 	return s
+}
+
+// holding is what a device holds, to be told.
+type holding struct {
+	call         *authority.Call // nil: uses are not told
+	now          time.Time
+	keys         []*gate.Key
+	certificates []*gate.Certificate
+}
+
+func (h *holding) certificate(c *gate.Certificate) CertificateStatus {
+	s := CertificateStatus{ID: c.ID, NotAfter: c.NotAfter, DaysLeft: daysLeft(c.NotAfter, h.now), State: c.StateAmong(h.certificates, h.now).String(),
+		Use: h.use(string(c.ID), c.FirstUsedAt)}
+	if by := c.ReplacedBy(h.certificates, h.now); by != nil && c.State(h.now).Live() {
+		s.ReplacedBy = by.ID
+	}
+	return s
+}
+
+func (h *holding) key(k *gate.Key) KeyStatus {
+	s := KeyStatus{ID: k.ID, State: k.State(h.now).String(), RetireAt: k.RetireAt, Use: h.use(string(k.ID), k.FirstUsedAt)}
+	if by := k.ReplacedBy(h.keys, h.now); by != nil {
+		s.ReplacedBy = by.ID
+	}
+	if k.RetireAt != nil {
+		days := daysLeft(*k.RetireAt, h.now)
+		s.DaysLeft = &days
+	}
+	return s
+}
+
+func (h *holding) use(id string, first *time.Time) Use {
+	if h.call == nil {
+		return Use{}
+	}
+	u := Use{FirstUsedAt: first}
+	if last := h.call.LastUse(id); last != nil {
+		u.LastUsedAt, u.LastUsedFrom = &last.At, last.From.String()
+	}
+	return u
 }
 
 // termStatus counts to the ends of the clocks: a renewed contract goes on with its next term.

@@ -18,6 +18,8 @@ type By struct {
 	Once *Once
 	// Try carries the change out up to its commit and no further; see DryRun. Nil: it is meant.
 	Try *DryRun
+
+	spare bool // the last usable credential of a device is not to end by this
 }
 
 // names reports whether the actor says which version of the record was read.

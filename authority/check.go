@@ -30,6 +30,7 @@ type Call struct {
 	id        [16]byte
 	authority *Authority
 	probe     certstore.Probe
+	uses      certstore.Uses
 	taken     ratelimit.Taken // what it took of its limits
 
 	flight // its place among the calls in flight, if it was allowed
@@ -66,6 +67,7 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 	}
 	if call.Allowed() {
 		a.see(call)
+		a.noteUse(call, now)
 		call.take(now)
 		if call.Request.Site.Environment == gate.Preprod && call.Allowed() {
 			a.observe(call, now)
@@ -88,7 +90,7 @@ func (c *Call) find(key gate.PresentedKey) {
 	if c.Request.Leaf != nil {
 		c.probe.Leaf, c.probe.Anchor = c.Request.Leaf.Fingerprint, c.Request.Leaf.Anchor
 	}
-	c.authority.dir.Caller(&c.probe, &c.Caller)
+	c.uses = c.authority.dir.Caller(&c.probe, &c.Caller)
 	switch found := c.Caller.Key; key.Shape {
 	case gate.WellFormed:
 		c.Caller.KeyProven = c.authority.macs.proves(found, key.Text)

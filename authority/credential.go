@@ -65,7 +65,7 @@ func (a *Authority) RevokeKey(by By, id gate.KeyID, reason gate.RevocationReason
 	}
 	var out *gate.Key
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
-		if _, err := load[gate.Key](tx, by, string(id)); err != nil {
+		if err := a.keyToEnd(tx, by, id); err != nil {
 			return gate.Event{}, err
 		}
 		if err := a.revokeKey(tx, id, gate.Revocation{At: a.moment(), By: by.Staff, Reason: reason, Why: why}); err != nil {
@@ -89,6 +89,9 @@ func (a *Authority) RevokeCertificate(by By, id gate.CertificateID, reason gate.
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
 		c, err := load[gate.Certificate](tx, by, string(id))
 		if err != nil {
+			return gate.Event{}, err
+		}
+		if err := a.spareCertificate(by, c); err != nil {
 			return gate.Event{}, err
 		}
 		if out, err = c.Revoke(gate.Revocation{At: a.moment(), By: by.Staff, Reason: reason, Why: why}); err != nil {

@@ -19,6 +19,7 @@ type sighting struct {
 
 	device gate.DeviceID // of pre-production, with what it did; empty for what is above
 	shown  gate.Shown
+	used   string // identifier of a key or certificate whose last use is to be written down
 }
 
 const (
@@ -56,8 +57,11 @@ func (a *Authority) flushSightings() {
 	a.flushing.Lock() // what another has taken out of the queue must be written, too, before this returns
 	defer a.flushing.Unlock()
 	seen := make(map[sighting]bool)
-	var observed []sighting
+	var observed, used []sighting
 	defer func() {
+		if err := a.writeUses(used); err != nil {
+			a.log.Warn("last uses of credentials could not be written down; the next ones will be", zap.Error(err))
+		}
 		if err := a.writeObserved(observed); err != nil {
 			a.log.Warn("what pre-production devices did could not be written down; it will be when they do it again", zap.Error(err))
 		}
@@ -69,6 +73,10 @@ func (a *Authority) flushSightings() {
 				continue
 			}
 			seen[s] = true
+			if s.used != "" {
+				used = append(used, s)
+				continue
+			}
 			if s.device != "" {
 				observed = append(observed, s)
 				continue

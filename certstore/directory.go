@@ -92,12 +92,14 @@ type keyNode struct {
 	record   *gate.Key
 	device   *deviceNode
 	standing []*gate.Remediation // shared, as above
+	use      LastUse
 }
 
 type certificateNode struct {
 	record   *gate.Certificate
 	device   *deviceNode
 	standing []*gate.Remediation // shared, as above
+	use      LastUse
 }
 
 // badge is a staff member's certificate, with the staff member.
@@ -137,9 +139,12 @@ type Probe struct {
 	Host   string
 }
 
+// Uses are where to note that the key and the certificate of a caller are used; nil for what was not found.
+type Uses struct{ Key, Certificate *LastUse }
+
 // Caller finds everything about who presents p, as one consistent cut, and overwrites all of out with it. It does not allocate. KeyProven
 // is left false: the caller compares the key's MAC.
-func (d *Directory) Caller(p *Probe, out *gate.Caller) {
+func (d *Directory) Caller(p *Probe, out *gate.Caller) (uses Uses) {
 	*out = gate.Caller{}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -153,16 +158,19 @@ func (d *Directory) Caller(p *Probe, out *gate.Caller) {
 	if !p.Leaf.IsZero() {
 		if n := d.fingerprints[p.Leaf]; n != nil {
 			out.Certificate, out.Remediations[gate.OfCertificate], owner = n.record, n.standing, n.device
+			uses.Certificate = &n.use
 		}
 	}
 	if p.Handle != "" {
 		if n := d.handles[p.Handle]; n != nil {
 			out.Key, out.Remediations[gate.OfKey], owner = n.record, n.standing, n.device
+			uses.Key = &n.use
 		}
 	}
 	if owner != nil {
 		owner.fill(out)
 	}
+	return uses
 }
 
 // fill sets what hangs off the device.

@@ -127,6 +127,7 @@ func golden() map[gate.RecordKind]gate.Record {
 			Device: "dev_1", Account: "acc_1", Behaviors: []gate.Observation{{Name: "fhir-query", First: dawn, Last: later}},
 			Purposes: []gate.Observation{{Name: "TREAT", First: dawn, Last: later}}, Networks: []gate.Observation{{Name: "203.0.113.0/24", First: dawn, Last: later}}, Overflowed: true,
 		},
+		&gate.Use{ID: "key_1", Account: "acc_1", At: later, From: netip.MustParseAddr("203.0.113.7")},
 		&gate.Reminder{
 			ID: "contract-ends/con_1/2027-03-01T10:00:00Z/30", Account: "acc_1", Kind: gate.ContractEndsNotice, Subject: "con_1", Ends: later, Days: 30,
 			At: dawn, Notice: "not_1",

@@ -101,6 +101,7 @@ var blanks = map[gate.RecordKind]func() gate.Record{
 	gate.MarkRecord:          func() gate.Record { return new(gate.Mark) },
 	gate.ReminderRecord:      func() gate.Record { return new(gate.Reminder) },
 	gate.LossRecord:          func() gate.Record { return new(gate.Loss) },
+	gate.UseRecord:           func() gate.Record { return new(gate.Use) },
 	gate.ObservedRecord:      func() gate.Record { return new(gate.Observed) },
 }
 
@@ -122,5 +123,5 @@ func ETag(r gate.Record) string {
 // bookkept reports whether Bookkeep may write records of the kind. Their history is not in the events, so a start that finds one
 // changed cannot say which.
 func bookkept(kind gate.RecordKind) bool {
-	return kind == gate.MarkRecord || kind == gate.NoticeRecord || kind == gate.ObservedRecord
+	return kind == gate.MarkRecord || kind == gate.NoticeRecord || kind == gate.ObservedRecord || kind == gate.UseRecord
 }

@@ -11,7 +11,7 @@ func (t *tool) credentialCommand() *cobra.Command {
 	return t.connected(t.group(&cobra.Command{Use: "credential", Short: "Keys and certificates of devices: list, revoke; enrollments and their links"},
 		t.lister(lists{use: "list", short: "Lists keys and certificates", path: "/v1/credentials", byAccount: true, byDevice: true, columns: []column{
 			{"ID", "id"}, {"KIND", "kind"}, {"ENVIRONMENT", "environment"}, {"STATE", "state"}, {"ISSUED", "issued_at"}, {"FIRST USED", "first_used_at"},
-			{"ENDS", "not_after"}, {"DEVICE", "device"}, {"IMPORTED BY", "imported.import.by"}, {"IMPORTED", "imported.import.at"}}}),
+			{"LAST USED", "last_used_at"}, {"FROM", "last_used_from"}, {"ENDS", "ends_at"}, {"REPLACED BY", "replaced_by"}, {"DEVICE", "device"}, {"IMPORTED BY", "imported.import.by"}, {"IMPORTED", "imported.import.at"}}}),
 		t.shower("show ID", "Shows a key or certificate; never the key itself", "/v1/credentials/%s"),
 		t.lister(lists{use: "enrollments", short: "Lists enrollment links by state; never the links", path: "/v1/enrollments", byDevice: true, columns: []column{
 			{"ID", "id"}, {"STATE", "state"}, {"DEVICE", "device"}, {"RELEASED", "released_at"}, {"EXPIRES", "expires_at"}, {"REDEEMED", "redemptions"},
@@ -28,11 +28,13 @@ func (t *tool) credentialCommand() *cobra.Command {
 
 func (t *tool) credentialRevoke() *cobra.Command {
 	var reason string
+	var last bool
 	return t.verb(verb{
 		use: "revoke ID", short: "Ends a key or certificate for good, from the next request on", reason: true, compares: true,
 		example: `  certgate credential revoke key_... --reason keyCompromise --why "seen in a public repository"`,
 		flags: func(c *cobra.Command) {
 			c.Flags().StringVar(&reason, "reason", "", "keyCompromise, superseded, cessationOfOperation, affiliationChanged, privilegeWithdrawn or unspecified")
+			c.Flags().BoolVar(&last, "last", false, "also the last live key or certificate of its device, which can then not call any more (keyCompromise needs no --last)")
 		},
 		needs: []string{"reason"},
 		do: func(args []string, why string) (change, error) {
@@ -40,7 +42,7 @@ func (t *tool) credentialRevoke() *cobra.Command {
 			if err != nil {
 				return change{}, &usageError{flagError(err)}
 			}
-			return change{path: pathTo("/v1/credentials/%s/revocation", args[0]), body: api.Revocation{Reason: r, Why: why},
+			return change{path: pathTo("/v1/credentials/%s/revocation", args[0]), body: api.Revocation{Reason: r, Why: why, Last: last},
 				done: func(o object) string { return o.text("kind") + " " + o.text("id") + " is " + o.text("state") },
 				next: func(o object) []string {
 					line := "certgate credential list --device " + o.text("device")

@@ -26,13 +26,14 @@ const (
 	ReminderRecord      RecordKind = "reminder"
 	LossRecord          RecordKind = "loss"
 	ObservedRecord      RecordKind = "observed"
+	UseRecord           RecordKind = "use"
 )
 
 // RecordKinds lists them all.
 func RecordKinds() []RecordKind {
 	return []RecordKind{AccountRecord, OrganizationRecord, DeviceRecord, ContractRecord, CertificationRecord, KeyRecord,
 		CertificateRecord, EnrollmentRecord, RemediationRecord, NoticeRecord, StaffRecord, CARecord, PepperRecord, BehaviorsRecord,
-		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord}
+		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord}
 }
 
 // Record is something that the store keeps under its kind and identifier. The JSON form of the implementing types is what lies on
@@ -77,6 +78,7 @@ func (*Mark) RecordKind() RecordKind          { return MarkRecord }
 func (*Reminder) RecordKind() RecordKind      { return ReminderRecord }
 func (*Loss) RecordKind() RecordKind          { return LossRecord }
 func (*Observed) RecordKind() RecordKind      { return ObservedRecord }
+func (*Use) RecordKind() RecordKind           { return UseRecord }
 
 // RecordID is the identifier under which the record is stored.
 func (a *Account) RecordID() string       { return string(a.ID) }
@@ -95,6 +97,7 @@ func (p *Pepper) RecordID() string        { return padded(p.Version) }
 func (*BehaviorTable) RecordID() string   { return "table" }
 func (h *Host) RecordID() string          { return h.Name }
 func (m *Mark) RecordID() string          { return m.ID }
+func (u *Use) RecordID() string           { return u.ID }
 func (r *Reminder) RecordID() string      { return r.ID }
 func (l *Loss) RecordID() string          { return string(l.ID) }
 func (o *Observed) RecordID() string      { return string(o.Device) }

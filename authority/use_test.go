@@ -1,0 +1,74 @@
+package authority_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/onerecord/certgate/gate"
+)
+
+func TestTheLastUseOfACredentialIsKnownAndOutlivesARestart(t *testing.T) {
+	p := newPlace(t)
+	o := officeAt(t, p)
+	acme := o.customer("acme")
+	stored := func(id string) time.Time {
+		t.Helper()
+		fresh, err := o.Store().Reread()
+		must(t, err)
+		if u := fresh.LastUse(id); u != nil {
+			return u.At
+		}
+		return time.Time{}
+	}
+	if u := o.Directory().LastUse(string(acme.got.KeyID)); u != nil {
+		t.Fatalf("used before it was: %+v", u)
+	}
+	call := func(from string) {
+		t.Helper()
+		r := o.request(acme.got)
+		r.Peer = netip.MustParseAddr(from)
+		c, err := o.config.Check(r)
+		must(t, err)
+		if !c.Allowed() {
+			t.Fatal(c.Reason)
+		}
+		c.Done()
+	}
+	first := o.clock.now()
+	call("203.0.113.7")
+	o.tick()
+	for range 59 {
+		o.pass(time.Minute)
+		call("203.0.113.8")
+	}
+	o.tick()
+	for _, id := range []string{string(acme.got.KeyID), string(acme.got.Certificate.ID)} {
+		want := gate.Use{ID: id, Account: acme.account.ID, At: o.clock.now(), From: netip.MustParseAddr("203.0.113.8")}
+		if got := o.Directory().LastUse(id); got == nil || *got != want {
+			t.Errorf("in memory: %+v, want %+v", got, want)
+		}
+		if got := stored(id); !got.Equal(first) {
+			t.Errorf("written down within the hour: %v, want %v", got, first)
+		}
+	}
+	for _, e := range o.events(0) {
+		for _, c := range e.Changes {
+			if c.Kind == gate.UseRecord {
+				t.Errorf("an event was made of it: %+v", e)
+			}
+		}
+	}
+	o.pass(time.Minute)
+	call("203.0.113.9")
+	o.pass(time.Second)
+	last := o.clock.now().Add(-time.Second)
+	if got := stored(string(acme.got.KeyID)); !got.Equal(last) {
+		t.Errorf("written down after the hour: %v, want %v", got, last)
+	}
+	must(t, o.Close())
+	o.reopen(p)
+	if got := o.Directory().LastUse(string(acme.got.Certificate.ID)); got == nil || !got.At.Equal(last) || got.From.String() != "203.0.113.9" {
+		t.Errorf("after a restart: %+v", got)
+	}
+}
