@@ -17,14 +17,18 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("certgate", parseHandler)
 	// Before anything that answers or rewrites a request, after what shapes the log.
 	httpcaddyfile.RegisterDirectiveOrder("certgate", httpcaddyfile.Before, "redir")
-	for name, module := range map[string]func() caddyhttp.MiddlewareHandler{
-		"certgate_admin":  func() caddyhttp.MiddlewareHandler { return new(AdminHandler) },
-		"certgate_public": func() caddyhttp.MiddlewareHandler { return new(PublicHandler) },
-		"certgate_pki":    func() caddyhttp.MiddlewareHandler { return new(PKIHandler) },
-		"certgate_health": func() caddyhttp.MiddlewareHandler { return new(HealthHandler) },
+	// In a fixed order: of two on one site the first answers everything, and a file must mean the same each time.
+	for _, d := range []struct {
+		name   string
+		module func() caddyhttp.MiddlewareHandler
+	}{
+		{"certgate_admin", func() caddyhttp.MiddlewareHandler { return new(AdminHandler) }},
+		{"certgate_public", func() caddyhttp.MiddlewareHandler { return new(PublicHandler) }},
+		{"certgate_pki", func() caddyhttp.MiddlewareHandler { return new(PKIHandler) }},
+		{"certgate_health", func() caddyhttp.MiddlewareHandler { return new(HealthHandler) }},
 	} {
-		httpcaddyfile.RegisterHandlerDirective(name, bare(module))
-		httpcaddyfile.RegisterDirectiveOrder(name, httpcaddyfile.Before, "respond")
+		httpcaddyfile.RegisterHandlerDirective(d.name, bare(d.module))
+		httpcaddyfile.RegisterDirectiveOrder(d.name, httpcaddyfile.Before, "respond")
 	}
 }
 

@@ -206,7 +206,7 @@ func (w *world) caddyfile() string {
 		w.site("preprod.test", requestMode, "certgate preprod", w.proxy()) +
 		w.site("sandbox.test", requestMode, "certgate sandbox", w.proxy()) +
 		w.site("admin.test", staffMode, "certgate_admin") +
-		w.site("public.test", requestMode, "certgate_public", "certgate_pki")
+		w.site("public.test", requestMode, "certgate_public")
 }
 
 // adapt turns a Caddyfile into JSON.
