@@ -56,7 +56,7 @@ func (t *tool) commands() []*cobra.Command {
 		t.initCommand(), t.demoCommand(),
 		t.onboardCommand(), t.importCommand(),
 		t.accountCommand(), t.organizationCommand(), t.deviceCommand(), t.contractCommand(), t.certificationCommand(),
-		t.credentialCommand(), t.enrollCommand(), t.remediationCommand(), t.explainCommand(), t.watchCommand(),
+		t.credentialCommand(), t.enrollCommand(), t.doctorCommand(), t.remediationCommand(), t.explainCommand(), t.watchCommand(),
 		t.staffCommand(), t.whoamiCommand(), t.profileCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(),
 		t.forecastCommand(), t.checkCommand(), t.auditCommand(), t.noticeCommand(),
 	}

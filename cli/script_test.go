@@ -79,7 +79,9 @@ func newServer(t *testing.T) *server {
 	s.admin.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 	s.admin.StartTLS()
 	t.Cleanup(s.admin.Close)
-	s.public = httptest.NewTLSServer(&api.Public{Authority: opened, OnError: failed})
+	s.public = httptest.NewUnstartedServer(&api.Public{Authority: opened, OnError: failed, Leaf: s.leaf})
+	s.public.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	s.public.StartTLS()
 	t.Cleanup(s.public.Close)
 	for name, b := range w.Badges {
 		s.badges[name] = badge{b.Leaf, b.Key}
@@ -112,15 +114,21 @@ func (s *server) newBadge(t *testing.T, name string) badge {
 
 // actor finds the person behind the client certificate, as Caddy's door does.
 func (s *server) actor(r *http.Request) (gate.Actor, error) {
+	return s.Operator(s.leafFor(r, gate.Operators))
+}
+
+func (s *server) leaf(r *http.Request) *gate.Leaf { return s.leafFor(r, gate.Customers) }
+
+func (s *server) leafFor(r *http.Request, audience gate.Audience) *gate.Leaf {
 	if len(r.TLS.PeerCertificates) == 0 {
-		return s.Operator(nil)
+		return nil
 	}
 	crt := r.TLS.PeerCertificates[0]
 	leaf := &gate.Leaf{Fingerprint: gate.FingerprintOf(crt.Raw), NotBefore: crt.NotBefore, NotAfter: crt.NotAfter, CA: crt.IsCA, ClientAuth: true}
-	if chain, err := s.Anchors(gate.Operators).Verify(crt, nil, s.Now()); err == nil {
+	if chain, err := s.Anchors(audience).Verify(crt, nil, s.Now()); err == nil {
 		leaf.Anchor = gate.FingerprintOf(chain.Anchor.Raw)
 	}
-	return s.Operator(leaf)
+	return leaf
 }
 
 // setup writes the files of the three people and their profiles into the script's home directory.
