@@ -1,0 +1,12 @@
+// Package usage counts what devices use, to the call, and keeps the counts.
+//
+// A [Meter] counts in memory. Once a second [Store.Flush] writes the minutes that changed, each with its whole value, so that writing one
+// twice changes nothing; a minute that the meter begins is read back before it is first written, so that a restart goes on counting where the
+// process ended. A process that is killed loses what it counted since the last flush, and nothing is ever counted twice.
+//
+// Minutes are summed into quarters of an hour, and those into days. Each sum is computed from what it is the sum of, so it can be computed again.
+// There are no hours: days are those of a time zone, and some zones are 30 or 45 minutes off, while all are whole quarters apart. Minutes
+// are kept for [MinutesKept], quarters for [QuartersKept], days for [DaysKept].
+//
+// Of a call nothing is kept but its device, behavior, purpose and outcome: no path, no patient, no address.
+package usage
