@@ -189,7 +189,7 @@ func TestADryRunShowsDevicesPeopleNoticeAndCallsInFlight(t *testing.T) {
 	s := open(t)
 	got := s.MustProduction("acme")
 	call := check[*authority.Call](t)(s.Config.Check(got.Request("GET", "/fhir/Patient/1")))
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	why := api.Suspension{Why: "Key seen in public."}
 	dry := check[*api.DryRun](t)(s.as("ben").Try(ctx, "/v1/accounts/acme/suspension", why))
 	golden(t, "dry-run", dry)

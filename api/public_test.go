@@ -292,7 +292,7 @@ func TestADeviceSeesItsOwnState(t *testing.T) {
 	credential := s.MustProduction("acme")
 	own := func() api.OwnStatus {
 		call := check[*authority.Call](t)(s.Config.Identify(credential.Request("GET", "/.well-known/certgate/status")))
-		defer call.Done()
+		defer call.Done(authority.Outcome{})
 		if !call.Allowed() {
 			t.Fatal(call.Reason)
 		}

@@ -92,7 +92,7 @@ func TestADeviceIsToldOfTheDaysThatARenewalAdds(t *testing.T) {
 	credential := s.MustProduction("acme")
 	left := func() (contract, certification int) {
 		call := check[*authority.Call](t)(s.Config.Identify(credential.Request("GET", "/.well-known/certgate/status")))
-		defer call.Done()
+		defer call.Done(authority.Outcome{})
 		status, ok := api.Status(call, s.Now()).(api.OwnStatus)
 		if !ok || status.Contract == nil || status.Certification == nil {
 			t.Fatalf("%+v", status)

@@ -84,7 +84,7 @@ func TestInventedHostNamesOfASandboxDoNotFillTheListOfHosts(t *testing.T) {
 		if !call.Allowed() {
 			t.Fatalf("refused: %s", call.Reason)
 		}
-		call.Done()
+		call.Done(authority.Outcome{})
 		if i%100 == 0 {
 			o.tick()
 		}
@@ -112,7 +112,7 @@ func TestAThiefWithAKeyAloneNeitherFloodsTheLogNorLearnsByTimeThatItIsGood(t *te
 			t.Fatalf("the pair was judged %s", call.Reason)
 		}
 		o.LogRefusal(call)
-		call.Done()
+		call.Done(authority.Outcome{})
 	}
 	if n := lines.FilterMessage("refused").Len(); n != 10 {
 		t.Errorf("%d lines in one second", n)

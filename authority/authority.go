@@ -17,6 +17,7 @@ import (
 	"github.com/onerecord/certgate/gate"
 	"github.com/onerecord/certgate/notify"
 	"github.com/onerecord/certgate/ratelimit"
+	"github.com/onerecord/certgate/usage"
 )
 
 // Options say what an Authority needs from outside. DataDir and SecretFile are required; the rest has defaults.
@@ -71,6 +72,10 @@ type Authority struct {
 	trust     atomic.Pointer[Trust]
 	flights   flights
 	limits    ratelimit.Book
+	saved     savedLimits
+	usage     *usage.Store
+	unkept    time.Time    // since when usage is in memory alone, though there is a data directory; zero: it is on disk
+	cleaned   atomic.Int64 // Unix seconds at which old usage was last removed
 	patients  patientHashes
 	sightings chan sighting
 	flushing  sync.Mutex // held while the queue is emptied
@@ -136,6 +141,9 @@ func Open(o Options) (*Authority, error) {
 	if err == nil {
 		err = errors.Join(a.loadPeppers(), a.syncTrust(), a.loadOutbox())
 	}
+	if err == nil {
+		err = a.openUsage()
+	}
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -163,6 +171,7 @@ func (a *Authority) Close() error {
 	a.flushSightings()
 	a.recent.watchers.close()
 	a.flights.endSoon()
+	a.closeUsage()
 	if err := a.store.Close(); err != nil {
 		return fmt.Errorf("close the store: %w", err)
 	}

@@ -28,6 +28,7 @@ type Call struct {
 	Exceeded ratelimit.Refusal
 
 	id        [16]byte
+	began     time.Time
 	authority *Authority
 	probe     certstore.Probe
 	uses      certstore.Uses
@@ -57,7 +58,7 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 	}
 	now := a.now()
 	call := calls.Get().(*Call) //nolint:errcheck,forcetypeassert // the pool makes nothing else
-	call.authority, call.Request = a, *r
+	call.authority, call.Request, call.began = a, *r, now
 	call.id = a.decisions.next(now)
 
 	key, _ := call.Request.Present()
@@ -106,12 +107,13 @@ func (c *Call) Guard(cancel func(cause error), closer io.Closer) {
 	c.authority.flights.guard(c, cancel, closer)
 }
 
-// Done ends the call. It must not be used afterwards.
-func (c *Call) Done() {
+// Done ends the call and counts it, as it ended; how a refused one did does not matter. It must not be used afterwards.
+func (c *Call) Done(o Outcome) {
 	if c.listed {
 		c.authority.flights.remove(c)
 	}
 	c.taken.Release()
+	c.meter(&o)
 	*c = Call{}
 	calls.Put(c)
 }

@@ -115,7 +115,7 @@ func BenchmarkCheck(b *testing.B) {
 				if err != nil || !call.Allowed() {
 					b.Fatal("refused")
 				}
-				call.Done()
+				call.Done(authority.Outcome{})
 				i++
 			}
 		})
@@ -133,6 +133,6 @@ func BenchmarkCheckToken(b *testing.B) {
 		if err != nil || call.Reason != gate.InvalidToken {
 			b.Fatal("not refused as an unknown token")
 		}
-		call.Done()
+		call.Done(authority.Outcome{})
 	}
 }

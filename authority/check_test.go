@@ -64,7 +64,7 @@ func TestACertifiedCustomerIsAllowedAndOthersAreNot(t *testing.T) {
 	if call.Reason != gate.KeyRequired {
 		t.Errorf("without a key: %s", call.Reason)
 	}
-	call.Done()
+	call.Done(authority.Outcome{})
 }
 
 func TestIdentifyAsksOnlyWhoCalls(t *testing.T) {
@@ -77,7 +77,7 @@ func TestIdentifyAsksOnlyWhoCalls(t *testing.T) {
 	}
 	call, err := o.config.Identify(o.request(acme.got))
 	must(t, err)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	if !call.Allowed() {
 		t.Errorf("a suspended customer may not learn why: %s", call.Reason)
 	}
@@ -93,9 +93,9 @@ func TestACallIsInFlightUntilDone(t *testing.T) {
 	if n := o.Stats().InFlight; n != 3 {
 		t.Fatalf("%d calls are in flight, want 3", n)
 	}
-	b.Done()
-	a.Done()
-	c.Done()
+	b.Done(authority.Outcome{})
+	a.Done(authority.Outcome{})
+	c.Done(authority.Outcome{})
 	if n := o.Stats().InFlight; n != 0 {
 		t.Errorf("%d calls are in flight, want none", n)
 	}
@@ -128,8 +128,8 @@ func TestARevocationCancelsCallsInFlightBeforeItReturns(t *testing.T) {
 			o := newOffice(t)
 			acme, other := o.customer("acme"), o.customer("other")
 			call, kept := o.begin(acme.got), o.begin(other.got)
-			defer call.Done()
-			defer kept.Done()
+			defer call.Done(authority.Outcome{})
+			defer kept.Done(authority.Outcome{})
 			must(t, stop(o, acme))
 			if !call.canceled() {
 				t.Error("the call was not canceled")
@@ -156,7 +156,7 @@ func TestATimeThatRunsOutCancelsCallsAtTheNextSweep(t *testing.T) {
 	o := newOffice(t)
 	acme := o.customer("acme")
 	call := o.begin(acme.got)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	o.pass(5 * time.Second)
 	if call.canceled() {
 		t.Fatal("canceled although nothing changed")
@@ -172,7 +172,7 @@ func TestACallRefusedBetweenCheckAndGuardIsCanceledAtOnce(t *testing.T) {
 	acme := o.customer("acme")
 	call, err := o.config.Check(o.request(acme.got))
 	must(t, err)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	_, err = o.RevokeKey(o.ben, acme.got.KeyID, gate.KeyCompromise, "test")
 	must(t, err)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -197,7 +197,7 @@ func TestAClosedAuthorityDecidesNothing(t *testing.T) {
 		t.Error("a call in flight was cut at once; it has time to end")
 	}
 	_ = o.Stats()
-	call.Done()
+	call.Done(authority.Outcome{})
 }
 
 func TestDecisionsHaveDistinctSortableNames(t *testing.T) {
@@ -219,7 +219,7 @@ func TestAJobThatPanicsDoesNotEndTheProcess(t *testing.T) {
 	acme := o.customer("acme")
 	call, err := o.config.Check(o.request(acme.got))
 	must(t, err)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	call.Guard(func(error) { panic("a door went mad") }, nil)
 	o.pass(acme.got.Certificate.NotAfter.Sub(o.clock.now()) + time.Second)
 	before := o.Stats().JobLastSuccess["sightings"]

@@ -29,7 +29,7 @@ func TestASuspensionWhoseCommitFailedDeniesAtOnce(t *testing.T) {
 		until := o.clock.now().Add(time.Minute)
 		_, err := o.Impose(o.ben, authority.Imposition{Subject: gate.Subject{Kind: gate.KeySubject, ID: string(acme.got.KeyID)}, Measure: gate.Suspend, Until: &until, Why: strings.Repeat("x", 1000)})
 		canceled := call.canceled()
-		call.Done()
+		call.Done(authority.Outcome{})
 		if !canceled {
 			t.Fatalf("the call in flight goes on (%v)", err)
 		}

@@ -22,7 +22,7 @@ func (o *office) ask(r *gate.Request) (string, gate.Reason) {
 	o.t.Helper()
 	call, err := o.config.Check(r)
 	must(o.t, err)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	return call.ID(), call.Reason
 }
 

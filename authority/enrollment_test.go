@@ -242,7 +242,7 @@ func TestASandboxKeyIsOneCall(t *testing.T) {
 	if !call.Allowed() {
 		t.Errorf("a sandbox key: %s", call.Reason)
 	}
-	call.Done()
+	call.Done(authority.Outcome{})
 	_, _, err = o.SandboxKey(o.eve, device.ID)
 	must(t, err)
 	_, _, err = o.SandboxKey(o.eve, device.ID)

@@ -304,7 +304,7 @@ func (o *office) reason(got *authority.Credential) gate.Reason {
 	o.t.Helper()
 	call, err := o.config.Check(o.request(got))
 	must(o.t, err)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	return call.Reason
 }
 

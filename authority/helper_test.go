@@ -15,6 +15,8 @@ func runHelper() bool {
 		mailUntilKilled(&outside{})
 	case "recover":
 		recoverAndDie(&outside{})
+	case "calls":
+		callUntilKilled(&outside{})
 	case "open":
 		openOnce()
 	default:

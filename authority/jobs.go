@@ -35,6 +35,8 @@ func (a *Authority) table() jobs {
 		{name: "watchers", every: 5 * time.Second, run: func(time.Time) error { a.recent.watchers.beat(); return nil }},
 		{name: "behaviors", every: time.Second, run: func(time.Time) error { return a.recordBehaviors() }},
 		{name: "limits", every: time.Minute, run: func(now time.Time) error { a.limits.Sweep(now); return nil }},
+		{name: "usage", every: time.Second, slow: true, run: func(time.Time) error { return a.FlushUsage() }},
+		{name: "usage-sums", every: time.Minute, slow: true, run: a.sumUsage},
 		{name: "refusals", every: time.Minute, run: func(time.Time) error { a.sumRefusals(); return nil }},
 		{name: "notices", every: time.Second, run: func(time.Time) error { a.outbox.wakeUp(); return nil }},
 		{name: "failed-notices", every: 10 * time.Second, run: a.reportFailures},

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
 )
@@ -251,7 +252,7 @@ func (x *machine) answer(k *mKey, c *mCert, r call) gate.Reason {
 	}
 	done, err := x.config.Check(r.Request)
 	x.must(err)
-	defer done.Done()
+	defer done.Done(authority.Outcome{})
 	if done.Allowed() {
 		x.saw(k, c, r.Host)
 	}

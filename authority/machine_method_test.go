@@ -13,9 +13,9 @@ import (
 // the model what it does.
 var readers = []string{
 	"AccountStatus", "Anchors", "CAByName", "CRL", "Channels", "CheckAll", "Decisions", "Deletable", "Directory", "Dossier", "Effect", "Enrollment", "Export", "Forecast", "LastVerification",
-	"MAC", "Notices", "Now", "Operator", "Preview", "Prove", "ProveSince", "Queue", "Ready", "Rehearse", "Requirements", "Stats", "Store", "Verify",
+	"MAC", "Notices", "Now", "Operator", "Preview", "Prove", "ProveSince", "Queue", "Ready", "Rehearse", "Requirements", "Stats", "Store", "Usage", "UsageFinal", "UsageLag", "Verify",
 	// These change what is in memory, or begin and end the whole.
-	"Close", "DecisionID", "HandshakeRefused", "LogRefusal", "Start", "Unavailable",
+	"Close", "DecisionID", "FlushUsage", "HandshakeRefused", "LogRefusal", "Start", "Unavailable",
 	// These are others by another name: ProposePerson and ProposeForPerson.
 	"ProposeStaff", "ProposeChange",
 	// Checkpoints are signed by a job, too, and are no records.

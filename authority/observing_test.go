@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 )
 
@@ -19,7 +20,7 @@ func TestWhatAPreproductionDeviceDoesIsWrittenDown(t *testing.T) {
 		r.Path, r.Peer = path, netip.MustParseAddr(peer)
 		c, err := o.config.Check(r)
 		must(t, err)
-		c.Done()
+		c.Done(authority.Outcome{})
 	}
 	events := len(o.events(0))
 	call("/fhir/Patient/1", "203.0.113.7")
@@ -78,7 +79,7 @@ func TestObservingDoesNotAllocate(t *testing.T) {
 		if err != nil || !c.Allowed() {
 			t.Fatal("refused")
 		}
-		c.Done()
+		c.Done(authority.Outcome{})
 	}
 	call()
 	o.pass(time.Second)

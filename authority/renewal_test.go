@@ -19,7 +19,7 @@ func (o *office) renewKey(got *authority.Credential) (*authority.Credential, err
 	o.t.Helper()
 	call, err := o.config.Entitle(o.request(got))
 	must(o.t, err)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	if !call.Allowed() {
 		o.t.Fatalf("not entitled: %s", call.Reason)
 	}
@@ -36,7 +36,7 @@ func (o *office) renewCertificate(got *authority.Credential, csr []byte, replace
 	o.t.Helper()
 	call, err := o.config.Entitle(o.request(got))
 	must(o.t, err)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	if !call.Allowed() {
 		o.t.Fatalf("not entitled: %s", call.Reason)
 	}
@@ -238,7 +238,7 @@ func TestWhoMayNotCallGetsNoNewCredential(t *testing.T) {
 	acme := o.customer("acme")
 	call, err := o.config.Entitle(o.request(acme.got))
 	must(t, err)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	if !call.Allowed() {
 		t.Fatal(call.Reason)
 	}
@@ -258,7 +258,7 @@ func TestWhoMayNotCallGetsNoNewCredential(t *testing.T) {
 	}
 	again, err := o.config.Entitle(o.request(acme.got))
 	must(t, err)
-	defer again.Done()
+	defer again.Done(authority.Outcome{})
 	if again.Reason != gate.AccountSuspended {
 		t.Errorf("afterwards: %s", again.Reason)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 )
 
@@ -68,7 +69,7 @@ func TestOnlyConfirmedStaffAct(t *testing.T) {
 	request.Leaf = good()
 	call, err := o.config.Check(request)
 	must(t, err)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	if call.Allowed() {
 		t.Error("a staff certificate opens the gate")
 	}

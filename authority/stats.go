@@ -22,6 +22,7 @@ type Stats struct {
 	Expiring          map[Expiring]int
 	AuditEvents       int64
 	AuditVerified     bool                 // the last verification found nothing wrong; so did the start
+	UsageLag          time.Duration        // for how long what was counted has not been written; 1 s and less is as it should be
 	JobLastSuccess    map[string]time.Time // zero: never
 	Ready             bool
 }
@@ -39,7 +40,7 @@ func (a *Authority) Stats() Stats {
 		Requests: a.counters.snapshot(&a.counters.requests), HandshakesRefused: a.counters.snapshot(&a.counters.handshakes),
 		DurationSum: time.Duration(a.counters.durationNS.Load()), InFlight: a.flights.len(),
 		Credentials: map[gate.CredentialState]int{}, Certifications: map[gate.CertificationState]int{}, Accounts: map[gate.Status]int{},
-		Notices: a.outbox.count(now), Expiring: a.expiring(now), AuditEvents: a.store.EventCount(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
+		Notices: a.outbox.count(now), Expiring: a.expiring(now), AuditEvents: a.store.EventCount(), UsageLag: a.UsageLag(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
 	}
 	last := a.LastVerification()
 	s.AuditVerified = last == nil || last.Err == nil

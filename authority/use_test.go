@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 )
 
@@ -33,7 +34,7 @@ func TestTheLastUseOfACredentialIsKnownAndOutlivesARestart(t *testing.T) {
 		if !c.Allowed() {
 			t.Fatal(c.Reason)
 		}
-		c.Done()
+		c.Done(authority.Outcome{})
 	}
 	first := o.clock.now()
 	call("203.0.113.7")

@@ -91,26 +91,36 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if err != nil {
 		return h.unavailable(w, r, config)
 	}
-	defer call.Done()
 	if !call.Allowed() {
+		defer call.Done(authority.Outcome{})
 		return h.refuse(w, r, config, call)
 	}
+	return h.pass(w, r, next, call)
+}
+
+// pass lets an allowed call through, and counts it when it ends.
+func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, call *authority.Call) (err error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
+	pass := r.WithContext(ctx)
+	m := watch(w, pass)
+	returned := false
+	defer func() { call.Done(m.outcome(ctx, err, returned)) }() // before cancel, which is no sign of the client's
 	c := connectionOf(r)
 	if c != nil {
 		call.Guard(cancel, c.Conn)
 	} else {
 		call.Guard(cancel, nil)
 	}
-	pass := r.WithContext(ctx)
 	id := call.ID()
 	h.prepare(pass, call, id)
 	if policy := call.LimitPolicy(); policy != nil {
 		api.SetRateLimit(w.Header(), policy, call.LimitsLeft())
 	}
 	describe(r, call, id)
-	return next.ServeHTTP(w, pass)
+	err = next.ServeHTTP(m.answer, pass)
+	returned = true
+	return err
 }
 
 // request translates; it decides nothing.

@@ -43,6 +43,7 @@ var (
 	expiringDesc       = desc("expiring", "Contracts, certifications, certificates, replaced keys and unopened links that end within so many days.", "kind", "within")
 	eventsDesc         = desc("audit_events", "Events in the audit log.")
 	verifiedDesc       = desc("audit_verified", "1 if the last verification of the audit log, or the start, found nothing wrong.")
+	usageLagDesc       = desc("usage_lag_seconds", "Time for which counted usage has not been written to disk; about 1 is normal.")
 	readyDesc          = desc("ready", "1 if requests can be decided.")
 	jobDesc            = desc("job_last_success_seconds", "Unix time at which a job last succeeded; 0 if never.", "job")
 )
@@ -50,7 +51,7 @@ var (
 // Describe implements prometheus.Collector.
 func (*collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
-		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, eventsDesc, verifiedDesc, readyDesc, jobDesc} {
+		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, eventsDesc, verifiedDesc, usageLagDesc, readyDesc, jobDesc} {
 		ch <- d
 	}
 }
@@ -80,6 +81,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(inFlightDesc, float64(s.InFlight))
 	gauge(eventsDesc, float64(s.AuditEvents))
 	gauge(verifiedDesc, flag(s.AuditVerified))
+	gauge(usageLagDesc, s.UsageLag.Seconds())
 	gauge(readyDesc, flag(s.Ready && c.app.config.Load() != nil))
 	for k, n := range s.Expiring {
 		gauge(expiringDesc, float64(n), string(k.Kind), strconv.Itoa(k.Days)+"d")

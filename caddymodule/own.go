@@ -22,7 +22,7 @@ func (h *Handler) serveOwn(w http.ResponseWriter, r *http.Request, config *autho
 	if err != nil {
 		return h.unavailable(w, r, config)
 	}
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	if !call.Allowed() {
 		return h.refuse(w, r, config, call)
 	}

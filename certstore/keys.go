@@ -73,6 +73,7 @@ const (
 	logLabel    = "certgate store: checkpoint key"
 	originLabel = "certgate store: log origin"
 	hashLabel   = "certgate store: patient hashes"
+	usageLabel  = "certgate usage: badger"
 )
 
 // keyring holds what is derived from the secret.
@@ -80,6 +81,7 @@ type keyring struct {
 	badger   []byte
 	seal     []byte
 	patients []byte
+	usage    []byte
 	log      logName
 	macs     sync.Pool // of hash.Hash, an HMAC under the MAC key; a fresh one costs two allocations and two blocks of SHA-256
 }
@@ -103,6 +105,9 @@ func newKeyring(secret [32]byte) (*keyring, error) {
 	if k.patients, err = derive(hashLabel); err != nil {
 		return nil, err
 	}
+	if k.usage, err = derive(usageLabel); err != nil {
+		return nil, err
+	}
 	seed, err := derive(logLabel)
 	if err != nil {
 		return nil, err
@@ -121,6 +126,12 @@ func newKeyring(secret [32]byte) (*keyring, error) {
 // PatientKey is the key under which identifiers of patients are hashed. It comes from the secret, so that what was counted before a restart
 // still counts.
 func (s *Store) PatientKey() []byte { return s.keys.patients }
+
+// UsageKey is the key under which usage is encrypted, which is a database of its own.
+func (s *Store) UsageKey() []byte { return s.keys.usage }
+
+// Dir is the data directory; empty for a store in memory.
+func (s *Store) Dir() string { return s.options.Dir }
 
 type mac [sha256.Size]byte
 

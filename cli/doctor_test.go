@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/cli"
 	"github.com/onerecord/certgate/gate"
 	"github.com/onerecord/certgate/gatetest"
@@ -168,7 +169,7 @@ func TestDoctorAsksTheAPI(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer call.Done()
+		defer call.Done(authority.Outcome{})
 		if !call.Allowed() {
 			api.WriteRefusal(w, nil, api.Refusal{Reason: call.Reason, Instance: call.ID()})
 			return

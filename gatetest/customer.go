@@ -212,6 +212,6 @@ func (w *World) Check(r *gate.Request) gate.Decision {
 	w.t.Helper()
 	call, err := w.Config.Check(r)
 	w.must(err)
-	defer call.Done()
+	defer call.Done(authority.Outcome{})
 	return call.Decision
 }

@@ -1,0 +1,134 @@
+package authority
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/usage"
+)
+
+// Outcome is how a call ended, as the door saw it.
+type Outcome struct {
+	// Status is that of the upstream's answer; 0 if there was none.
+	Status int
+	// Canceled says that there was none because nobody waited for it any more.
+	Canceled bool
+	// In and Out are bytes of the bodies of request and answer, or of what went through after an upgrade.
+	In, Out int64
+}
+
+func (o *Outcome) usage() usage.Outcome {
+	if o.Canceled {
+		return usage.Canceled
+	}
+	return usage.OutcomeOf(o.Status)
+}
+
+// meter counts a call that has ended: of callers that have shown who they are every one, of strangers none. What a refused call would have
+// cost is not counted.
+func (c *Call) meter(o *Outcome) {
+	if !c.Allowed() && !identified(c.Reason) || c.Caller.Device == nil || c.Allowed() && c.Behavior == nil {
+		return // a stranger, or one of certgate's own answers, which are free
+	}
+	key, tally, at := usage.Key{Purpose: c.Purpose}, usage.Tally{Calls: 1, In: o.In, Out: o.Out}, c.began
+	if c.Behavior != nil {
+		key.Behavior = c.Behavior.Name
+	}
+	if c.Allowed() {
+		at = c.authority.now()
+		key.Outcome, tally.Cost = o.usage(), int64(c.Behavior.Cost)
+		tally.Took(at.Sub(c.began))
+	} else {
+		key.Outcome = usage.Outcome(c.Reason.String())
+	}
+	c.authority.usage.Meter.Count(at, c.Caller.Device.ID, &key, &tally)
+}
+
+// openUsage opens usage beside the store. If that fails even with a new directory, calls are counted in memory alone: no request fails for
+// usage, and the metric of its lag and the failing job tell.
+func (a *Authority) openUsage() error {
+	o := usage.Options{Dir: a.store.Dir(), Key: a.store.UsageKey(), Now: a.now(), Log: badgerLog{a.log.Named("usage").Sugar()}}
+	var err error
+	if a.usage, err = usage.Open(o); err != nil && o.Dir != "" {
+		a.log.Error("usage cannot be kept on disk; it is counted in memory and lost when certgate stops, and so is what is used of quotas. "+
+			"See to the disk of data_dir and start certgate again", zap.Error(err))
+		a.unkept = o.Now
+		o.Dir = ""
+		a.usage, err = usage.Open(o)
+	}
+	if err != nil {
+		return err
+	}
+	return a.restoreLimits()
+}
+
+// closeUsage writes what was counted last.
+func (a *Authority) closeUsage() {
+	a.saved.hurry()
+	if err := a.FlushUsage(); err != nil {
+		a.log.Error("the last usage was not written", zap.Error(err))
+	}
+	if err := a.usage.Close(); err != nil {
+		a.log.Error("close usage", zap.Error(err))
+	}
+}
+
+// FlushUsage writes what was counted and what is used of limits, and returns when it is on disk. A job does so each second.
+func (a *Authority) FlushUsage() error {
+	now := a.now()
+	return a.usage.Flush(now, a.saved.notes(&a.limits, now))
+}
+
+// sumUsage sums what was counted, and removes what is kept no longer.
+func (a *Authority) sumUsage(now time.Time) error {
+	if err := a.FlushUsage(); err != nil {
+		return err
+	}
+	if err := a.usage.Roll(now); err != nil {
+		return err
+	}
+	if now.Sub(time.Unix(a.cleaned.Load(), 0)).Abs() < time.Hour {
+		return nil
+	}
+	if err := a.usage.RollDays(a.usageZone); err != nil {
+		return err
+	}
+	if err := a.usage.Remove(now); err != nil {
+		return err
+	}
+	a.cleaned.Store(now.Unix())
+	return nil
+}
+
+// usageZone is the zone in which the days of a device are counted: that of the contract that counts now, else its account's.
+func (a *Authority) usageZone(id gate.DeviceID) *time.Location {
+	device, err := a.dir.Device(string(id))
+	if err != nil {
+		return time.UTC
+	}
+	return a.accountZone(device.Account)
+}
+
+// accountZone is the zone of the account's contract that counts now, else its own.
+func (a *Authority) accountZone(id gate.AccountID) *time.Location {
+	caller := gate.Caller{Contracts: a.dir.Contracts(id)}
+	if contract := caller.Contract(a.now()); contract != nil && contract.UsagePlan() != nil {
+		return contract.UsagePlan().Zone
+	}
+	if account, err := a.dir.Account(string(id)); err == nil {
+		if zone, err := time.LoadLocation(account.Zone); err == nil {
+			return zone
+		}
+	}
+	return time.UTC
+}
+
+// UsageLag is for how long what was counted has not been written.
+func (a *Authority) UsageLag() time.Duration {
+	if !a.unkept.IsZero() {
+		return a.now().Sub(a.unkept)
+	}
+	return max(a.now().Sub(a.usage.Flushed()), 0)
+}
