@@ -184,6 +184,11 @@ var pages = map[string]page{
 		What: "The account, organization, device or credential is throttled: less is let through than your plan says. Your contacts were told the reason, the limit and the end.", Who: whoStaff,
 		Do: "Read the notice that was sent to your contacts and answer it. /.well-known/certgate/status says until when.", Retry: "Yes, after as many seconds as Retry-After says.",
 	},
+	gate.SourceExceeded.String(): {
+		Title: "Too many refused requests", Detail: "Too many requests from this address, or with this certificate, were refused; wait as long as Retry-After says.",
+		What: "Many requests from the same address or with the same certificate were refused one after the other. Until that is over each further one that would be refused gets this answer; one that is in order passes.", Who: whoYou,
+		Do: "Stop sending what is refused. Look up why the first ones were: the code is in their answers, and OneRecord's staff can find them.", Retry: "Yes, with a request that is in order at once; otherwise after as many seconds as Retry-After says.",
+	},
 	gate.ClockUnusable.String(): {
 		Title: "The clock cannot be trusted", Detail: "Our clock is wrong, so nothing can be decided now.",
 		What: "The clock of our server is wrong, so what is valid and what has expired cannot be told. Nothing is let through meanwhile.", Who: "OneRecord's operators. Two people must confirm the time.",

@@ -71,6 +71,7 @@ var statusOfReason = map[gate.Reason]int{
 	gate.ConcurrencyExceeded: http.StatusTooManyRequests,
 	gate.PatientsExceeded:    http.StatusTooManyRequests,
 	gate.AbnormalUsage:       http.StatusTooManyRequests,
+	gate.SourceExceeded:      http.StatusTooManyRequests,
 
 	gate.ClockUnusable:    http.StatusServiceUnavailable,
 	gate.StateUnconfirmed: http.StatusServiceUnavailable,

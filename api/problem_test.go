@@ -16,7 +16,7 @@ import (
 // DESIGN's table, written once more by hand: a slip in one of the two shows.
 func TestEveryReasonHasItsStatus(t *testing.T) {
 	want := map[string]int{"invalid-request": 400, "key-required": 401, "invalid-token": 401, "unavailable": 503, "clock-unusable": 503, "state-unconfirmed": 503,
-		"rate-exceeded": 429, "quota-exceeded": 429, "concurrency-exceeded": 429, "patients-exceeded": 429, "abnormal-usage-detected": 429}
+		"rate-exceeded": 429, "quota-exceeded": 429, "concurrency-exceeded": 429, "patients-exceeded": 429, "abnormal-usage-detected": 429, "source-exceeded": 429}
 	for _, r := range gate.Reasons() {
 		status, special := want[r.String()]
 		switch {

@@ -76,6 +76,7 @@ type Authority struct {
 	usage     *usage.Store
 	unkept    time.Time    // since when usage is in memory alone, though there is a data directory; zero: it is on disk
 	cleaned   atomic.Int64 // Unix seconds at which old usage was last removed
+	sources   *ratelimit.Sources
 	patients  patientHashes
 	sightings chan sighting
 	flushing  sync.Mutex // held while the queue is emptied
@@ -127,7 +128,7 @@ func Open(o Options) (*Authority, error) {
 	}
 	a := &Authority{
 		options: o, log: o.Log, now: o.Now, since: since, newID: o.NewID, random: o.Random,
-		store: store, dir: store.Directory(), patients: newPatientHashes(store.PatientKey()),
+		store: store, dir: store.Directory(), sources: ratelimit.NewSources(), patients: newPatientHashes(store.PatientKey()),
 		sightings: make(chan sighting, maxSightings),
 		done:      make(chan struct{}),
 	}

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -20,6 +21,9 @@ type Settings struct {
 	Contact   Contact
 	// Patients say where calls name patients, for plans that limit how many.
 	Patients gate.PatientPlaces
+	// SourceLimit is how many refused requests may come from one address or with one certificate: a rate. Nil: DefaultSourceLimit; of the kind
+	// "off": no limit.
+	SourceLimit *gate.Limit
 	// Plans say how much a device may use in an environment where no contract says it; absent: no limit.
 	Plans map[gate.Environment]gate.Limits
 	// Zone is where business days are counted, by IANA name; empty: DefaultZone. ClosedDays are days besides weekends and US federal
@@ -59,15 +63,16 @@ func (c Contact) line() string {
 // Config is a configuration in force: compiled by Start, closed when Caddy cleans it up. Requests that began under it may finish
 // after that.
 type Config struct {
-	authority *Authority
-	settings  Settings
-	sites     map[gate.Environment]*gate.Site
-	calendar  gate.Calendar
-	required  gate.Requirements
-	recorded  atomic.Bool  // its behaviors are the table of record
-	outside   atomic.Int64 // events that the newest checkpoint in its checkpoint file covers
-	retry     time.Time    // when that file is tried again; touched by the job alone
-	carried   carried      // what the checkpoint webhook has; touched by the job alone
+	authority   *Authority
+	settings    Settings
+	sites       map[gate.Environment]*gate.Site
+	calendar    gate.Calendar
+	required    gate.Requirements
+	sourceLimit *gate.Limit  // nil: none
+	recorded    atomic.Bool  // its behaviors are the table of record
+	outside     atomic.Int64 // events that the newest checkpoint in its checkpoint file covers
+	retry       time.Time    // when that file is tried again; touched by the job alone
+	carried     carried      // what the checkpoint webhook has; touched by the job alone
 }
 
 // Start compiles a configuration. It is refused if it drops or widens a behavior that is granted to anybody, unless staff have
@@ -115,6 +120,7 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 	for e := gate.Sandbox; e <= gate.Production; e++ {
 		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors, Patients: patients, Plan: &gate.UsagePlan{Limits: s.Plans[e], Zone: calendar.Zone}}
 	}
+	c.sourceLimit = s.sourceLimit()
 	c.outside.Store(outside)
 	a.configs = append(a.configs, c)
 	return c, nil
@@ -188,7 +194,7 @@ func (s *Settings) Check() error {
 	if _, err := s.Patients.Compile(); err != nil {
 		return err
 	}
-	if err := s.checkPlans(); err != nil {
+	if err := errors.Join(s.checkPlans(), s.checkSourceLimit()); err != nil {
 		return err
 	}
 	_, err := s.calendar()
@@ -216,6 +222,33 @@ func (a *Authority) Requirements() gate.Requirements {
 		return c.required
 	}
 	return gate.Requirements{}
+}
+
+// NoSourceLimit is a SourceLimit that is none.
+const NoSourceLimit gate.LimitKind = "off"
+
+func (s *Settings) sourceLimit() *gate.Limit {
+	switch {
+	case s.SourceLimit == nil:
+		return &DefaultSourceLimit
+	case s.SourceLimit.Kind == NoSourceLimit:
+		return nil
+	}
+	return s.SourceLimit
+}
+
+func (s *Settings) checkSourceLimit() error {
+	l := s.sourceLimit()
+	switch {
+	case l == nil:
+		return nil
+	case l.Kind != gate.RateLimit || l.Per != "" || l.Behavior != "":
+		return fmt.Errorf("source_limit %s: must be a rate for all calls, such as rate 60/60s burst 300, or off", l)
+	}
+	if err := (gate.Limits{*l}).Check(nil); err != nil {
+		return fmt.Errorf("source_limit %s: %w", l, err)
+	}
+	return nil
 }
 
 func (s *Settings) checkPlans() error {

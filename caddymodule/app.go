@@ -74,6 +74,11 @@ type App struct {
 	// Plans say how much a device may use in sandbox and in preprod; in production its contract does. Default: no limit.
 	Plans map[string]gate.Limits `json:"plans,omitempty"`
 
+	// SourceLimit is how many refused requests may come from one address (of IPv6 one /64), or with one certificate, until further ones get 429
+	// in place of their 401 or 403. A request that is in order is never held back by it. A rate, or "off"; too low, and a customer that made
+	// a mistake cannot read which. Default: rate 60/60s burst 300.
+	SourceLimit *gate.Limit `json:"source_limit,omitempty"`
+
 	// SMTP is the mail server that sends notices to customers. Without it notices stay owed, and staff deliver them by hand.
 	SMTP *SMTP `json:"smtp,omitempty"`
 
@@ -224,6 +229,7 @@ func (a *App) settings() authority.Settings {
 	s := authority.Settings{Behaviors: a.Behaviors, PublicURL: a.PublicURL, PKIURL: a.PKIURL, Zone: a.Zone, ClosedDays: a.Closed, Active: a.active}
 	s.RequiredAgreements = a.RequiredAgreements
 	s.CheckpointFile, s.Patients = a.CheckpointFile, a.Patients
+	s.SourceLimit = a.SourceLimit
 	for name, plan := range a.Plans {
 		if e, err := gate.ParseEnvironment(name); err == nil { // what is no environment was refused by checkPlans
 			if s.Plans == nil {

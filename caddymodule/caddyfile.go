@@ -49,6 +49,7 @@ func init() {
 //		webhook     <url> { ... }
 //		templates   <dir>
 //		patient     path <template>... | query <name>...
+//		source_limit rate <amount>/<seconds>s [burst <units>] | off
 //		plan        sandbox|preprod <limit>
 //		behavior    <name> <method> <path> [cost <units>] [upgrade websocket]
 //	}
@@ -100,6 +101,8 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return oneArg(d, &a.Templates)
 	case "patient":
 		return a.patient(d)
+	case "source_limit":
+		return a.sourceLimit(d)
 	case "plan":
 		return a.plan(d)
 	case "behavior":
@@ -107,7 +110,7 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 	case "{":
 		return d.Err("this option takes no block")
 	}
-	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates, patient, plan and behavior", d.Val())
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates, patient, source_limit, plan and behavior", d.Val())
 }
 
 // oneArg reads an option that may be given once, with one argument.

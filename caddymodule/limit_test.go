@@ -1,6 +1,7 @@
 package caddymodule_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -265,5 +266,41 @@ func TestPreprodHasThePlanOfTheConfiguration(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{200, 200, 429}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Whoever guesses keys is told to wait, and learns no more from that than from a 401; who calls from the same place in order is let through.
+func TestAPlaceThatSendsWhatIsRefusedMustWait(t *testing.T) {
+	w := foundWorld(t)
+	w.mustLoad(w.global("source_limit rate 1/3600s burst 6") + w.site("api.test", requestMode, "certgate production", w.proxy()))
+	_, _, acme := w.certified("acme")
+	_, _, other := w.certified("other")
+	unknown, _, err := gate.NewKey(gate.Production, rand.Reader)
+	must(t, err)
+	client := w.client("h2", &acme.tls)
+	var got []int
+	for _, key := range []string{"", "", unknown, other.Key, unknown, other.Key, unknown, other.Key, ""} {
+		resp, body := w.get(client, "api.test", "/fhir/Patient/1", key)
+		got = append(got, resp.StatusCode)
+		if resp.StatusCode == http.StatusTooManyRequests && (!strings.Contains(body, "source-exceeded") || resp.Header.Get("Retry-After") == "" || resp.Header.Get("RateLimit") != "") {
+			t.Errorf("%v %s", resp.Header, body)
+		}
+	}
+	if diff := cmp.Diff([]int{401, 401, 401, 401, 401, 401, 429, 429, 429}, got); diff != "" {
+		t.Error(diff)
+	}
+	for who, c := range map[string]*credential{"the owner of that certificate": acme, "somebody at the same address": other} {
+		if resp, body := w.get(w.client("h2", &c.tls), "api.test", "/fhir/Patient/1", c.Key); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d %s", who, resp.StatusCode, body)
+		}
+	}
+	if resp, _ := w.get(w.client("h1", nil), "api.test", "/fhir/Patient/1", ""); resp.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("without a certificate, from the same address: %d", resp.StatusCode)
+	}
+	// What was refused is remembered for what it was.
+	for _, d := range w.authority().Decisions().List(authority.DecisionFilter{}, 100) {
+		if d.Reason == gate.SourceExceeded {
+			t.Errorf("%s is remembered as one too many", d.ID)
+		}
 	}
 }

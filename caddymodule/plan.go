@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 )
 
@@ -67,5 +68,26 @@ func (a *App) patient(d *caddyfile.Dispenser) error {
 	if _, err := a.Patients.Compile(); err != nil {
 		return d.WrapErr(err)
 	}
+	return nil
+}
+
+// sourceLimit reads how many refused requests may come from one place. Syntax, in the app's block:
+//
+//	source_limit rate <amount>/<seconds>s [burst <units>]
+//	source_limit off
+func (a *App) sourceLimit(d *caddyfile.Dispenser) error {
+	if a.SourceLimit != nil {
+		return d.Err("source_limit is given twice")
+	}
+	args := d.RemainingArgs()
+	if len(args) == 1 && args[0] == "off" {
+		a.SourceLimit = &gate.Limit{Kind: authority.NoSourceLimit}
+		return nil
+	}
+	limit, err := gate.ParseLimit(strings.Join(args, " "))
+	if err != nil || limit.Kind != gate.RateLimit {
+		return d.Err("source_limit takes a rate, such as: source_limit rate 60/60s burst 300, or: source_limit off")
+	}
+	a.SourceLimit = &limit
 	return nil
 }

@@ -63,7 +63,7 @@ const reloads = 100
 
 func TestAHundredReloadsUnderLoad(t *testing.T) {
 	w := foundWorld(t)
-	config := w.caddyfile() + w.site("open.test", requestMode, w.proxy())
+	config := strings.Replace(w.caddyfile(), w.global(), w.global("source_limit off"), 1) + w.site("open.test", requestMode, w.proxy())
 	w.mustLoad(config)
 	_, _, acme := w.certified("acme")
 	opened := w.authority()

@@ -46,6 +46,7 @@ const (
 	ConcurrencyExceeded
 	PatientsExceeded
 	AbnormalUsage
+	SourceExceeded
 
 	ClockUnusable
 	StateUnconfirmed
@@ -86,6 +87,7 @@ var reasonNames = [reasonCount]string{
 	ConcurrencyExceeded:    "concurrency-exceeded",
 	PatientsExceeded:       "patients-exceeded",
 	AbnormalUsage:          "abnormal-usage-detected",
+	SourceExceeded:         "source-exceeded",
 	ClockUnusable:          "clock-unusable",
 	StateUnconfirmed:       "state-unconfirmed",
 }
@@ -112,8 +114,12 @@ func ParseReason(code string) (Reason, bool) {
 	return Unavailable, false
 }
 
-// OverLimit reports whether the call was one too many: everything about the caller is in order, and it may try again later.
-func (r Reason) OverLimit() bool { return r >= RateExceeded && r <= AbnormalUsage }
+// OverLimit reports whether the call was one too many, and may be made again later: of a caller about whom everything is in order or, for
+// SourceExceeded, of refused ones from one place.
+func (r Reason) OverLimit() bool { return r >= RateExceeded && r <= SourceExceeded }
+
+// CountsAgainstSource reports whether a refusal for the reason counts against where the request came from: something was wrong with it.
+func (r Reason) CountsAgainstSource() bool { return r >= CertificateRequired && r <= UpgradeNotAllowed }
 
 // AboutCertificate reports whether the reason is about the client certificate, so that the connection is of no use any more.
 func (r Reason) AboutCertificate() bool { return r >= CertificateRequired && r <= CertificateRevoked }

@@ -18,7 +18,7 @@ account-suspended account-terminated
 contract-missing contract-not-started contract-ended
 certification-missing certification-ended certification-revoked recertification-overdue
 behavior-unknown behavior-not-granted purpose-required purpose-not-granted address-not-allowed upgrade-not-allowed
-rate-exceeded quota-exceeded concurrency-exceeded patients-exceeded abnormal-usage-detected
+rate-exceeded quota-exceeded concurrency-exceeded patients-exceeded abnormal-usage-detected source-exceeded
 invalid-request
 unavailable clock-unusable state-unconfirmed
 `
