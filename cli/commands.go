@@ -56,7 +56,8 @@ func (t *tool) commands() []*cobra.Command {
 		t.initCommand(), t.demoCommand(),
 		t.onboardCommand(), t.importCommand(),
 		t.accountCommand(), t.organizationCommand(), t.deviceCommand(), t.contractCommand(), t.certificationCommand(),
-		t.credentialCommand(), t.enrollCommand(), t.doctorCommand(), t.remediationCommand(), t.explainCommand(), t.watchCommand(),
+		t.credentialCommand(), t.enrollCommand(), t.renewCommand(), t.doctorCommand(),
+		t.remediationCommand(), t.explainCommand(), t.watchCommand(),
 		t.staffCommand(), t.whoamiCommand(), t.profileCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(),
 		t.forecastCommand(), t.checkCommand(), t.auditCommand(), t.noticeCommand(),
 	}
@@ -136,7 +137,12 @@ func require(c *cobra.Command, names ...string) *cobra.Command {
 
 // missingFlag names the first flag that must be given and is not.
 func missingFlag(cmd *cobra.Command) error {
-	for name := range strings.FieldsSeq(cmd.Annotations[requiredKey]) {
+	return missingOf(cmd, strings.Fields(cmd.Annotations[requiredKey]))
+}
+
+// missingOf names the first of some flags that is not given.
+func missingOf(cmd *cobra.Command, names []string) error {
+	for _, name := range names {
 		if !cmd.Flags().Changed(name) {
 			return fmt.Errorf("--%s is missing: %s", name, cmd.Flags().Lookup(name).Usage)
 		}

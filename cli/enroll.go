@@ -39,16 +39,21 @@ func (t *tool) enrollCommand() *cobra.Command {
 	var link, ca string
 	var e enrollment
 	c := &cobra.Command{
-		Use:   "enroll --key-out FILE --cert-out FILE --secret-out FILE",
-		Short: "Takes a credential from an enrollment link (for customers)",
+		Use:   "enroll --key-out FILE --cert-out FILE --secret-out FILE | enroll DEVICE",
+		Args:  cobra.MaximumNArgs(1),
+		Short: "Takes a credential from an enrollment link (for customers); sends a new link for a device (for staff)",
 		Long: `Takes a credential from the one-time link that OneRecord sent to your technical contact.
 
 The key pair is made on this machine; only a signing request is sent. Three files are written, readable by you alone and never
 over a file that exists: the private key, the certificate with its chain, and the key to send as Authorization: Bearer.
 If it is interrupted, run it again with the same files.
 
-The link is a secret, so it is read from a file or from standard input.`,
-		Example: `  certgate enroll --link-file link.txt --key-out client.key --cert-out client.crt --secret-out key.txt`,
+The link is a secret, so it is read from a file or from standard input.
+
+With a device an issuer sends its technical contact a new link, as where the certificate has run out and cannot renew itself: in
+production by the certification that covers the device.`,
+		Example: `  certgate enroll --link-file link.txt --key-out client.key --cert-out client.crt --secret-out key.txt
+  certgate enroll acme/main/prod-1`,
 	}
 	f := c.Flags()
 	f.StringVar(&link, "link-file", "-", "file that holds the link; - is standard input")
@@ -56,27 +61,41 @@ The link is a secret, so it is read from a file or from standard input.`,
 	f.StringVar(&e.certOut, "cert-out", "", "file for the certificate and its chain, in PEM")
 	f.StringVar(&e.secretOut, "secret-out", "", "file for the key that is sent as Authorization: Bearer")
 	f.StringVar(&ca, "ca", "", "PEM file with the CA of the server's certificate (default: the system's)")
-	return require(t.leaf(c, func(cmd *cobra.Command, _ []string) error {
-		text, err := readInput(cmd, link)
-		if err != nil {
-			return fmt.Errorf("read the link: %w", err)
+	f.StringVar(&t.flags.profile, "profile", "", "with a device: profile in the configuration file (or CERTGATE_PROFILE; default: default)")
+	f.BoolVar(&t.flags.json, "json", false, "with a device: print the answer as JSON, as the API gave it")
+	return t.leaf(t.changes(c), func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			t.flags.given.CA = ca
+			return t.releaseAnew(cmd, args[0])
 		}
-		base, token, err := parseLink(strings.TrimSpace(string(text)))
-		if err != nil {
-			return err
+		if err := missingOf(cmd, []string{"key-out", "cert-out", "secret-out"}); err != nil {
+			return &usageError{err}
 		}
-		h, err := (&profile{CA: ca}).client()
-		if err != nil {
-			return err
-		}
-		e.client, e.token = &api.Client{Base: base, HTTP: h}, token
-		if err := e.run(cmd.Context()); err != nil {
-			return err
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "private key  %s\ncertificate  %s\nkey          %s\n", e.keyOut, e.certOut, e.secretOut)
-		t.suggest(cmd, fmt.Sprintf(`curl --cert %s --key %s -H "Authorization: Bearer $(cat %s)" https://API/...`, e.certOut, e.keyOut, e.secretOut))
-		return nil
-	}), "key-out", "cert-out", "secret-out")
+		return t.take(cmd, &e, link, ca)
+	})
+}
+
+// take takes the credential that the link in the file offers.
+func (t *tool) take(cmd *cobra.Command, e *enrollment, link, ca string) error {
+	text, err := readInput(cmd, link)
+	if err != nil {
+		return fmt.Errorf("read the link: %w", err)
+	}
+	base, token, err := parseLink(strings.TrimSpace(string(text)))
+	if err != nil {
+		return err
+	}
+	h, err := (&profile{CA: ca}).client()
+	if err != nil {
+		return err
+	}
+	e.client, e.token = &api.Client{Base: base, HTTP: h}, token
+	if err := e.run(cmd.Context()); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "private key  %s\ncertificate  %s\nkey          %s\n", e.keyOut, e.certOut, e.secretOut)
+	t.suggest(cmd, fmt.Sprintf(`curl --cert %s --key %s -H "Authorization: Bearer $(cat %s)" https://API/...`, e.certOut, e.keyOut, e.secretOut))
+	return nil
 }
 
 // readInput reads a small file, or standard input for "-".
