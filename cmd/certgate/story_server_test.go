@@ -26,7 +26,7 @@ type server struct {
 func (s *story) server(ts *testscript.TestScript, _ bool, args []string) {
 	switch args[0] {
 	case "start":
-		s.start(ts)
+		s.start(ts, args[1:])
 	case "stop":
 		if code := s.end(ts, os.Interrupt); code != 0 {
 			ts.Fatalf("it ended with code %d", code)
@@ -38,7 +38,8 @@ func (s *story) server(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func (s *story) start(ts *testscript.TestScript) {
+// start runs the server until it is ready or, where a pattern is given, until it says by it why it is not.
+func (s *story) start(ts *testscript.TestScript, unready []string) {
 	if s.running != nil {
 		ts.Fatalf("the server runs")
 	}
@@ -75,19 +76,28 @@ func (s *story) start(ts *testscript.TestScript) {
 			ts.Fatalf("the server ended with code %d\n%s", code, text)
 		default:
 		}
-		return s.ready()
+		return s.ready(unready)
 	})
 }
 
-// ready reports whether the server answers, on each site with the certificate that Caddy's CA has made for it.
-func (s *story) ready() bool {
+// ready reports whether the server answers, on each site with the certificate that Caddy's CA has made for it, and is ready or, where a
+// pattern is given, says by it why not.
+func (s *story) ready(unready []string) bool {
 	resp, err := http.Get(s.url("http", metricsSite) + "/ready")
 	if err != nil {
 		return false
 	}
+	text, err := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
+	want := http.StatusOK
+	if len(unready) > 0 {
+		want = http.StatusServiceUnavailable
+	}
+	if err != nil || resp.StatusCode != want || !regexp.MustCompile(strings.Join(unready, " ")).Match(text) {
+		return false
+	}
 	ca, err := os.ReadFile(filepath.Join(s.dir, "caddy", "pki", "authorities", "local", "root.crt"))
-	if err != nil || resp.StatusCode != http.StatusOK {
+	if err != nil {
 		return false
 	}
 	roots := x509.NewCertPool()

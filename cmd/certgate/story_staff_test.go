@@ -59,7 +59,7 @@ func (s *story) founded(ts *testscript.TestScript, _ bool, _ []string) {
 		s.unpack(ts, badge[1], badge[2])
 	}
 	s.profiles(ts)
-	s.start(ts)
+	s.start(ts, nil)
 
 	s.certgate(ts, "staff", "propose", "cho", "--role", "approver", "--role", "admin", "--profile", "cho")
 	s.certgate(ts, "staff", "confirm", "cho", "--profile", "eve")

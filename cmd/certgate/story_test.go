@@ -23,12 +23,14 @@ import (
 //	certified FILE     onboards the customer of the file and takes it through interview, approval, release and enrollment; $CASE, $CONTRACT
 //	enroll WHO DEVICE  releases a device of $CASE and takes its credential into WHO
 //	server start|stop|kill     runs the server until it is ready; ends it as a terminal would; ends it without any warning
+//	server start TEXT          runs it until it says why it is not ready
 //	clock TIME|+SPAN   moves everybody's clock, and waits until the server has done what was due
 //	code N COMMAND...  runs certgate, which must end with exit code N
 //	id VARIABLE PREFIX takes the first identifier with the prefix out of what was last printed
 //	mail WHOM SUBJECT  waits for a mail to the address whose subject matches, and prints it; each is found once. With !: there is none
 //	link FILE          writes the link of the mail that was last found into a file, as a customer would
 //	smtp down|up       breaks the mail server and mends it
+//	smtp refuse WHOM   makes it refuse all mail to the address
 //	webhook KIND       waits for an event of a notice of the kind, and prints it; each is found once
 //	call WHO METHOD PATH STATUS [CODE]    calls as a customer, with WHO/client.key, WHO/client.crt and WHO/key.txt, and prints the answer
 //	client WHO METHOD PATH                does so over and over, on one connection that is kept open
