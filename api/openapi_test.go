@@ -70,7 +70,7 @@ var wire = map[string]any{
 	"Contact": gate.Contact{}, "Grant": gate.Grant{}, "Addresses": gate.Addresses{}, "Act": gate.Act{}, "Ending": gate.Ending{},
 	"Revocation": gate.Revocation{}, "Agreement": gate.Agreement{}, "Profile": gate.Profile{}, "Attendee": gate.Attendee{},
 	"Recording": gate.Recording{}, "Answer": gate.Answer{}, "NewAnswers": api.NewAnswers{}, "WrittenAnswers": gate.WrittenAnswers{}, "Transcript": gate.Transcript{}, "Interview": gate.Interview{}, "Plan": gate.Plan{}, "Moving": gate.Moving{}, "Meeting": gate.Meeting{},
-	"Finding": api.Finding{}, "TakenAnswer": gate.FindingAnswer{}, "FindingAnswer": api.FindingAnswer{}, "NewFinding": gate.NewFinding{}, "Document": gate.Document{}, "Evidence": gate.Evidence{}, "Review": api.Review{}, "ChecklistItem": gate.ChecklistItem{}, "Compared": gate.Compared{}, "NewEvidence": api.NewEvidence{}, "NewRecording": api.NewRecording{},
+	"Finding": api.Finding{}, "TakenAnswer": gate.FindingAnswer{}, "FindingAnswer": api.FindingAnswer{}, "NewFinding": gate.NewFinding{}, "Document": gate.Document{}, "Evidence": gate.Evidence{}, "Review": api.Review{}, "UndeliveredLink": api.UndeliveredLink{}, "ChecklistItem": gate.ChecklistItem{}, "Compared": gate.Compared{}, "NewEvidence": api.NewEvidence{}, "NewRecording": api.NewRecording{},
 	"Question": gate.Question{}, "QuestionList": api.QuestionList{}, "Subject": gate.Subject{}, "Lifting": gate.Lifting{}, "Actor": gate.Actor{}, "RecordChange": gate.Change{},
 	"NewRenewal": api.NewRenewal{}, "NewAmendment": api.NewAmendment{}, "NewExtension": api.NewExtension{}, "Closing": api.Closing{},
 	"NewChangeReport": api.NewChangeReport{}, "Judgment": api.Judgment{}, "NewProfile": api.NewProfile{}, "Joiner": api.Joiner{},

@@ -13,6 +13,15 @@ type Review struct {
 	Checklist []gate.ChecklistItem `json:"checklist"`
 	// Compared is what the profile declares, or the one that waits to be certified, beside what the account's devices did in pre-production.
 	Compared []gate.Compared `json:"compared"`
+	// Undelivered are the enrollment links of the case that nobody got.
+	Undelivered []UndeliveredLink `json:"undelivered"`
+}
+
+// UndeliveredLink is an enrollment link that is open and whose notice has failed.
+type UndeliveredLink struct {
+	Device  string        `json:"device"` // its slug path
+	Notice  gate.NoticeID `json:"notice"`
+	Problem string        `json:"problem"` // why it has not arrived
 }
 
 // showReview looks at one case.
@@ -29,7 +38,7 @@ func (x *exchange) showReview(id string) (*shown, error) {
 	if c.Update != nil {
 		profile = &c.Update.Profile
 	}
-	r := &Review{Certification: x.certificationView(c), Devices: []string{}, Compared: append([]gate.Compared{}, gate.Compare(profile, seen)...)}
+	r := &Review{Certification: x.certificationView(c), Devices: []string{}, Undelivered: []UndeliveredLink{}, Compared: append([]gate.Compared{}, gate.Compare(profile, seen)...)}
 	if account, err := x.dir.Account(string(c.Account)); err == nil {
 		r.Account = account.Slug
 	}
@@ -40,6 +49,7 @@ func (x *exchange) showReview(id string) (*shown, error) {
 			name = x.deviceView(device).Path
 		}
 		r.Devices = append(r.Devices, name)
+		r.Undelivered = append(r.Undelivered, x.undelivered(c, d, name)...)
 		for _, crt := range x.dir.Certificates(d) {
 			if crt.State(x.now).Live() {
 				enrolled = append(enrolled, d)
@@ -49,4 +59,17 @@ func (x *exchange) showReview(id string) (*shown, error) {
 	}
 	r.Checklist = c.Checklist(c.Term(x.dir.Contract, x.now), x.a.Requirements(), enrolled, x.now)
 	return &shown{view: r}, nil
+}
+
+// undelivered are the links to a device of the case that wait to be opened and have not arrived.
+func (x *exchange) undelivered(c *gate.Certification, device gate.DeviceID, name string) (list []UndeliveredLink) {
+	for _, e := range x.dir.Enrollments(device) {
+		if e.Certification != c.ID || e.State(false, x.now) != gate.EnrollmentOpen {
+			continue
+		}
+		if n := x.a.Failed(e.Notice); n != nil {
+			list = append(list, UndeliveredLink{Device: name, Notice: n.ID, Problem: n.Trouble()})
+		}
+	}
+	return list
 }

@@ -158,6 +158,17 @@ func (a *Authority) Notices(account gate.AccountID, limit int) ([]*gate.Notice, 
 	return all, err
 }
 
+// Failed is a notice that has failed, without its words; nil if it has not. It is asked of memory: whoever looks at a case looks often.
+func (a *Authority) Failed(id gate.NoticeID) *gate.Notice {
+	a.outbox.mu.Lock()
+	defer a.outbox.mu.Unlock()
+	n := a.outbox.open[id]
+	if n == nil || n.State(a.now()) != gate.NoticeFailed {
+		return nil
+	}
+	return n
+}
+
 // blankLinks removes secret links that are of no use any more: taken and used, spent, expired or replaced.
 func (a *Authority) blankLinks() error {
 	now := a.now()

@@ -35,12 +35,7 @@ func afterFailure(o object) []string {
 	}
 	id, account := o.text("id"), o.text("account")
 	if o.text("kind") == string(gate.EnrollmentNotice) {
-		return []string{
-			"certgate account contact " + account + ` technical="NAME <MAIL>" --why REASON  (if the address is wrong)`,
-			"certgate account confirm-contact " + account + "  (somebody else, after calling the customer)",
-			"certgate certification release CASE --device DEVICE, or certgate device release DEVICE  (an issuer: a new link; nobody here sees it, so it cannot be told)",
-			"certgate notice replay " + id + "  (if the address is right)",
-		}
+		return afterBounce(id, account, "certgate certification release CASE --device DEVICE, or certgate device release DEVICE")
 	}
 	if o.text("kind") == string(gate.StaffLinkNotice) {
 		return []string{
@@ -49,6 +44,16 @@ func afterFailure(o object) []string {
 		}
 	}
 	return []string{"certgate notice replay " + id, "certgate notice told " + id + " --who NAME --how TEXT  (by telephone or in person)"}
+}
+
+// afterBounce says what a person does about an enrollment link that nobody got.
+func afterBounce(notice, account, release string) []string {
+	return []string{
+		"certgate account contact " + account + ` technical="NAME <MAIL>" --why REASON  (if the address is wrong)`,
+		"certgate account confirm-contact " + account + "  (somebody else, after calling the customer)",
+		release + "  (an issuer: a new link; nobody here sees it, so it cannot be told)",
+		"certgate notice replay " + notice + "  (if the address is right)",
+	}
 }
 
 func (t *tool) noticeTold() *cobra.Command {

@@ -126,6 +126,9 @@ func printReview(w io.Writer, r *api.Review, full bool) error {
 		}
 		fmt.Fprintf(table, "%s %s\t%s\n", mark, item.Step, visible(text))
 	}
+	for _, l := range r.Undelivered {
+		fmt.Fprintf(table, "[!] link not delivered\t%s: notice %s: %s\n", l.Device, l.Notice, visible(l.Problem))
+	}
 	fmt.Fprintln(table)
 	for _, x := range r.Compared {
 		seen := ""
@@ -177,6 +180,9 @@ func nextSteps(r *api.Review) (lines []string) {
 			lines = append(lines, nextStep(r, item)...)
 		}
 	}
+	for _, l := range r.Undelivered {
+		lines = append(lines, afterBounce(string(l.Notice), r.Account, "certgate certification release "+id+" --device "+l.Device)...)
+	}
 	return slices.Compact(lines)
 }
 
@@ -216,7 +222,8 @@ func nextStep(r *api.Review, item gate.ChecklistItem) []string {
 		}
 		return lines
 	case gate.EnrollStep:
-		if c.Released != nil {
+		lost := slices.ContainsFunc(r.Undelivered, func(l api.UndeliveredLink) bool { return l.Device == deviceName(r, item.Device) })
+		if c.Released != nil && !lost {
 			return []string{"certgate credential enrollments --device " + deviceName(r, item.Device) + "  (is the link open? release sends another)"}
 		}
 	default:

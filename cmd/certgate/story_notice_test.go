@@ -72,6 +72,10 @@ func (s *story) link(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func (s *story) smtp(_ *testscript.TestScript, _ bool, args []string) {
+	if args[0] == "refuse" {
+		s.mails.Refuse(args[1], true)
+		return
+	}
 	s.mails.SetDown(args[0] == "down")
 }
 
