@@ -56,7 +56,11 @@ type CA struct {
 // NewRoot makes a self-signed root: P-256, 15 years, at most one CA below it.
 // name becomes its common name.
 func NewRoot(name string, rand io.Reader, now time.Time) (*CA, error) {
-	template, key, err := newCATemplate(name, rand, now)
+	template, err := newCATemplate(name, rand, now)
+	if err != nil {
+		return nil, fmt.Errorf("new root %q: %w", name, err)
+	}
+	key, err := NewKey(rand)
 	if err != nil {
 		return nil, fmt.Errorf("new root %q: %w", name, err)
 	}
@@ -73,45 +77,56 @@ func NewRoot(name string, rand io.Reader, now time.Time) (*CA, error) {
 // root ends, no CA below it, clientAuth only. A root that may not sign it, or
 // that ends within LeafLifetime, is an error.
 func NewIssuing(root *CA, name string, rand io.Reader, now time.Time) (*CA, error) {
-	fail := func(err error) (*CA, error) { return nil, fmt.Errorf("new issuing CA %q: %w", name, err) }
+	template, err := issuingProfile(root, name, rand, now)
+	if err != nil {
+		return nil, fmt.Errorf("new issuing CA %q: %w", name, err)
+	}
+	key, err := NewKey(rand)
+	if err != nil {
+		return nil, fmt.Errorf("new issuing CA %q: %w", name, err)
+	}
+	issuing, err := signCA(template, key, root, rand)
+	if err != nil {
+		return nil, fmt.Errorf("new issuing CA %q: %w", name, err)
+	}
+	return issuing, nil
+}
+
+// issuingProfile is the profile of an issuing CA under a root.
+func issuingProfile(root *CA, name string, rand io.Reader, now time.Time) (*x509.Certificate, error) {
 	if root == nil || root.Certificate == nil || root.Signer == nil {
-		return fail(errors.New("there is no root to sign it"))
+		return nil, errors.New("there is no root to sign it")
+	}
+	if !samePublicKey(root.Certificate.PublicKey, root.Signer.Public()) {
+		return nil, fmt.Errorf("the key of root %q does not match its certificate", root.Certificate.Subject.CommonName)
 	}
 	if err := checkRoot(root.Certificate, now); err != nil {
-		return fail(err)
+		return nil, err
 	}
-	template, key, err := newCATemplate(name, rand, now)
+	if name == root.Certificate.Subject.CommonName {
+		// Equal names make a certificate look self-issued, and Go then leaves out
+		// the authority key identifier.
+		return nil, errors.New("the root has the same name; choose another")
+	}
+	template, err := newCATemplate(name, rand, now)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	template.NotBefore = later(template.NotBefore, root.Certificate.NotBefore)
 	template.NotAfter = earlier(now.AddDate(issuingYears, 0, 0).UTC().Truncate(time.Second), root.Certificate.NotAfter)
 	template.MaxPathLenZero = true
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
-	if name == root.Certificate.Subject.CommonName {
-		// Equal names make a certificate look self-issued, and Go then leaves out
-		// the authority key identifier.
-		return fail(errors.New("the root has the same name; choose another"))
-	}
-	issuing, err := signCA(template, key, root, rand)
-	if err != nil {
-		return fail(err)
-	}
-	return issuing, nil
+	return template, nil
 }
 
-// newCATemplate draws key and serial and fills what roots and issuing CAs share.
-func newCATemplate(name string, rand io.Reader, now time.Time) (*x509.Certificate, crypto.Signer, error) {
+// newCATemplate draws the serial and fills what roots and issuing CAs share.
+func newCATemplate(name string, rand io.Reader, now time.Time) (*x509.Certificate, error) {
 	if err := checkName(name); err != nil {
-		return nil, nil, err
-	}
-	key, err := NewKey(rand)
-	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	serial, err := NewSerial(rand)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	return &x509.Certificate{
 		SerialNumber:          serial,
@@ -120,7 +135,7 @@ func newCATemplate(name string, rand io.Reader, now time.Time) (*x509.Certificat
 		BasicConstraintsValid: true,
 		IsCA:                  true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}, key, nil
+	}, nil
 }
 
 // signCA signs the template for the public half of key with parent, and reads

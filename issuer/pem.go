@@ -76,3 +76,8 @@ func blockType(block *pem.Block) string {
 func KeyPEM(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
+
+// RequestPEM encodes a signing request.
+func RequestPEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+}

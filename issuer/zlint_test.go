@@ -38,8 +38,14 @@ func TestLintersOfTheTradeFindNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	request, _ := standbyRequest(t, "Example Issuing 3")
+	standby, err := SignStandby(root, request, rand.Reader, now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, der := range map[string][]byte{
 		"root":       root.Certificate.Raw,
+		"standby":    standby.Raw,
 		"issuing CA": ca.Certificate.Raw,
 		"leaf":       issueLeaf(t, ca, goodRequest(t)).Raw,
 		"RSA leaf":   issueLeaf(t, ca, withRSA).Raw,
