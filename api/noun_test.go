@@ -195,6 +195,9 @@ func TestEveryListCanBeNarrowedAndRead(t *testing.T) {
 	}
 	cas := check[*api.Page[api.CA]](t)(c.CAs(ctx, api.Query{}))
 	slices.SortFunc(cas.Items, func(a, b api.CA) int { return strings.Compare(a.Name, b.Name) }) // identifiers are fingerprints
+	for i := range cas.Items {
+		cas.Items[i].LastEnds = nil // by chance a few days more or less
+	}
 	golden(t, "cas", cas)
 	if _, err := c.OpenAPI(ctx); err != nil {
 		t.Error(err)

@@ -66,6 +66,7 @@ var wire = map[string]any{
 	"NewRemediation": api.NewRemediation{}, "Notice": api.Notice{}, "NewTelling": api.Telling{}, "Preview": api.Preview{}, "Delivery": gate.Delivery{}, "Receipt": gate.Receipt{}, "Telling": gate.Telling{}, "Person": api.Person{}, "NewPerson": api.NewPerson{},
 	"PersonCertificate": api.PersonCertificate{}, "Proposal": api.Proposal{}, "Change": api.Change{}, "NewKey": api.NewKey{}, "PersonLink": api.PersonLink{}, "Myself": api.Myself{},
 	"Behaviors": api.Behaviors{}, "Allowance": api.Allowance{}, "NewLowering": api.NewLowering{}, "CA": api.CA{},
+	"CAProposal": gate.CAProposal{}, "NewRotation": api.NewRotation{}, "NewCARequest": api.NewCARequest{}, "NewCA": api.NewCA{}, "NewRetirement": api.NewRetirement{},
 	"Explanation": api.Explanation{}, "Checked": api.Checked{}, "Call": api.Call{}, "Decision": api.Decision{},
 	"Contact": gate.Contact{}, "Grant": gate.Grant{}, "Addresses": gate.Addresses{}, "Act": gate.Act{}, "Ending": gate.Ending{},
 	"Revocation": gate.Revocation{}, "Agreement": gate.Agreement{}, "Profile": gate.Profile{}, "Attendee": gate.Attendee{},

@@ -146,6 +146,12 @@ func siteRoutes() []route {
 		post("/v1/hosts/{host}/lowering/confirmation", write(writing{compares: true, show: (*exchange).showHost}, confirmLowering)),
 		post("/v1/hosts/{host}/raising", write(writing{compares: true, show: (*exchange).showHost}, raiseHost)),
 		get("/v1/ca", cas.list),
+		post("/v1/ca", write(writing{creates: true, show: (*exchange).showCA}, importCA)),
+		get("/v1/ca/{ca}", read(byPath("ca", (*exchange).showCA))),
+		post("/v1/ca/rotation", write(writing{show: (*exchange).showCA}, rotateCA)),
+		post("/v1/ca/request", write(writing{show: (*exchange).showCA}, requestCA)),
+		post("/v1/ca/{ca}/retirement", write(writing{compares: true, show: (*exchange).showCA}, retireCA)),
+		post("/v1/ca/{ca}/confirmation", write(writing{compares: true, show: (*exchange).showCA}, confirmCA)),
 
 		get("/v1/decisions", listDecisions),
 		get("/v1/decisions/{decision}", read(byPath("decision", (*exchange).showDecision))),

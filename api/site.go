@@ -43,6 +43,14 @@ type CA struct {
 	// Where certgate_pki serves it, and the list of what was revoked under it. What staff CAs issued is on no list.
 	CertificatePath string `json:"certificate_path,omitempty"`
 	CRLPath         string `json:"crl_path,omitempty"`
+	// Live is how many certificates under it have not ended, LastEnds when the last of them does.
+	Live     int        `json:"live"`
+	LastEnds *time.Time `json:"last_ends,omitempty"`
+	// Pooled: every trust pool of the running configuration has it. If not, Caddy must be reloaded before clients are asked for what it issues.
+	Pooled      bool             `json:"pooled"`
+	Proposal    *gate.CAProposal `json:"proposal,omitempty"`    // waits for a second admin
+	Compromised bool             `json:"compromised,omitempty"` // retired because its key may be in other hands
+	Request     string           `json:"request,omitempty"`     // PEM; the signing request for the next standby, while it waits to be signed
 }
 
 // Behaviors are the behaviors of record.
@@ -66,7 +74,17 @@ var cas = listing[*gate.CA, *CA]{
 func (x *exchange) caView(r *gate.CA) *CA {
 	v := &CA{Fingerprint: r.Fingerprint, Audience: r.Audience, Role: x.caRole(r),
 		NotBefore: r.NotBefore, NotAfter: r.NotAfter, IssuesFrom: r.IssuesFrom, Retired: r.Retired,
-		Imported: r.Imported, Certificate: string(issuer.CertificatePEM(r.DER))}
+		Imported: r.Imported, Certificate: string(issuer.CertificatePEM(r.DER)), Pooled: x.a.Pooled(r), Proposal: r.Proposal, Compromised: r.Compromised}
+	if x.leaves == nil {
+		x.leaves = x.a.LeavesByCA()
+	}
+	if l := x.leaves[r.Fingerprint]; l.Live > 0 {
+		ends := l.Last.UTC()
+		v.Live, v.LastEnds = l.Live, &ends
+	}
+	if r.Request != nil {
+		v.Request = string(issuer.RequestPEM(r.Request.CSR))
+	}
 	if r.Imported != nil {
 		v.Name = gate.Clip(subjectOf(r.DER), 200)
 		return v
@@ -75,10 +93,17 @@ func (x *exchange) caView(r *gate.CA) *CA {
 	if r.Audience == gate.Customers {
 		v.CRLPath = authority.CRLPath(r.Fingerprint, 0)
 	}
-	if certificate, err := x509.ParseCertificate(r.DER); err == nil {
-		v.Name = certificate.Subject.CommonName
-	}
+	v.Name = x.caName(r)
 	return v
+}
+
+// caName is what a CA of ours is called.
+func (*exchange) caName(r *gate.CA) string {
+	certificate, err := x509.ParseCertificate(r.DER)
+	if err != nil {
+		return ""
+	}
+	return certificate.Subject.CommonName
 }
 
 // caRole tells the CA in use from those that wait and those that were followed by another.

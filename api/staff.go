@@ -39,7 +39,8 @@ type exchange struct {
 	now   time.Time
 	id    string // of the answer; X-Request-Id
 
-	secret string // shown once, in the answer to this request; see Credential.Key
+	secret string                                // shown once, in the answer to this request; see Credential.Key
+	leaves map[gate.Fingerprint]authority.Leaves // counted once for a list of CAs
 }
 
 // endpoint answers one method of one address. An error has not been answered yet.

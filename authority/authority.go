@@ -2,7 +2,9 @@ package authority
 
 import (
 	"context"
+	"crypto"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +30,9 @@ type Options struct {
 	Now        func() time.Time           // default time.Now
 	NewID      func(prefix string) string // default a UUIDv7 (RFC 9562)
 	Random     io.Reader                  // default crypto/rand
+	// Signer finds what signs for a CA of ours that does not sign with the key in the store, such as a key in a KMS or behind PKCS #11; it
+	// answers nil for all others. It is asked for each signature, and its key must be that of the certificate. Default: none.
+	Signer func(ca *x509.Certificate) (crypto.Signer, error)
 	// Store is used instead of opening DataDir, by tests.
 	Store *certstore.Store
 	// NoJobs leaves it to the caller to call Tick.
@@ -70,6 +75,7 @@ type Authority struct {
 	outbox    outbox
 	macs      macs
 	trust     atomic.Pointer[Trust]
+	trusting  sync.Mutex // held while trust and its files are taken from the store
 	flights   flights
 	limits    ratelimit.Book
 	saved     savedLimits

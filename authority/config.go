@@ -39,6 +39,8 @@ type Settings struct {
 	// Active reports whether this configuration is the one that Caddy runs. A configuration starts before it is known to be good, so
 	// its behaviors become the table of record only once this is true. Nil: at once.
 	Active func() bool
+	// Pooled reports whether every trust pool of this configuration that is for the audience has the CA. Nil: there is no pool.
+	Pooled func(audience gate.Audience, ca gate.Fingerprint) bool
 	// CheckpointFile is a file on another disk or machine that checkpoints of the audit log are appended to; empty: none. A store that is
 	// older than the newest in it is quarantined.
 	CheckpointFile string

@@ -31,3 +31,6 @@ func (d *decisionIDs) numbered(number uint64, now time.Time) [16]byte {
 
 // KnownToken reports whether a token from before would be found.
 func (a *Authority) KnownToken(text string) bool { return a.token(text) != nil }
+
+// WaitForJobs waits for those that run beside the others.
+func WaitForJobs(a *Authority) { a.behind.Wait() }

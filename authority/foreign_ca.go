@@ -57,6 +57,8 @@ func (d *draft) known(ca *foreignCA) (*foreignCA, error) {
 	for _, record := range d.a.dir.CAs() {
 		switch {
 		case record.Imported == nil:
+		case record.Compromised && bytes.Equal(record.DER, ca.cert.Raw):
+			return nil, gate.Errorf(gate.Invalid, "its CA %q was retired because its key may be in other hands", gate.Clip(ca.cert.Subject.CommonName, 60))
 		case bytes.Equal(record.DER, ca.cert.Raw):
 			if ca.record == nil {
 				ca.record = record

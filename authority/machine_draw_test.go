@@ -170,13 +170,14 @@ func (x *machine) operations() map[string]func(*machine) {
 		"AllowBehavior": (*machine).allowBehavior, "ProposeLowering": (*machine).proposeLowering, "ConfirmLowering": (*machine).confirmLowering,
 		"RaiseHost": (*machine).raiseHost, "ProposeContacts": (*machine).proposeContacts, "ConfirmContacts": (*machine).confirmContacts,
 		"WithdrawContacts": (*machine).withdrawContacts, "RaiseFinding": (*machine).raiseFinding, "AnswerFinding": (*machine).answerFinding,
+		"RotateCA": (*machine).rotateCA, "ConfirmCA": (*machine).confirmCA, "RequestCA": (*machine).requestCA, "ImportCA": (*machine).importCA, "RetireCA": (*machine).retireCA,
 		"TellNotice": (*machine).tellNotice, "ReplayNotice": (*machine).replayNotice,
 		"Tick": (*machine).pass, "Use": (*machine).use,
 	}
 }
 
 // endings are what leaves less to do afterwards, and is done less often.
-var endings = []string{"EndContract", "CloseAccount", "DisableStaff", "RevokeStaffCertificate", "RevokeCertification", "Reject", "Withdraw", "RevokeKey", "RevokeCertificate"}
+var endings = []string{"EndContract", "CloseAccount", "DisableStaff", "RevokeStaffCertificate", "RevokeCertification", "Reject", "Withdraw", "RevokeKey", "RevokeCertificate", "RetireCA"}
 
 // next draws an operation.
 func (x *machine) next(names []string) string {

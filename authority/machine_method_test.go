@@ -12,8 +12,8 @@ import (
 // readers are the methods that change no record: what the machine need not drive. Whoever adds a method decides here, or teaches the machine and
 // the model what it does.
 var readers = []string{
-	"AccountStatus", "Anchors", "CAByName", "CRL", "Channels", "CheckAll", "Decisions", "Deletable", "Directory", "Dossier", "Effect", "Enrollment", "Export",
-	"Failed", "Forecast", "ImportByID", "Imports", "KnownToken", "LastVerification", "Loss", "MAC", "Notices", "Now", "Observed", "Operator", "Preview", "Prove",
+	"AccountStatus", "Anchors", "CAByName", "CAEnds", "CRL", "Channels", "CheckAll", "Decisions", "Deletable", "Directory", "Dossier", "Effect", "Enrollment", "Export",
+	"Failed", "Forecast", "ImportByID", "Imports", "KnownToken", "LastVerification", "LeavesByCA", "Loss", "MAC", "Notices", "Now", "Observed", "Operator", "Pooled", "Preview", "Prove",
 	"ProveSince", "Queue", "Ready", "Recognize", "Rehearse", "Requirements", "Stats", "Store", "Usage", "UsageFinal", "UsageLag", "Verify",
 	// These change what is in memory, or begin and end the whole.
 	"Close", "DecisionID", "FlushUsage", "HandshakeRefused", "LogRefusal", "Start", "Unavailable",

@@ -62,6 +62,7 @@ func newMachine(rt *rapid.T) *machine {
 		}
 		x.people = append(x.people, p)
 	}
+	x.found()
 	return x
 }
 

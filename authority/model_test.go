@@ -22,6 +22,7 @@ type model struct {
 	stops     []*mStop
 	notices   map[gate.NoticeID]*mNotice
 	hosts     map[string]*mHost
+	cas       []*mCA
 	unwritten []sight // what calls have shown and no job has written down
 }
 
@@ -203,6 +204,7 @@ var rights = map[gate.Action][]gate.Role{
 	gate.DeliverNotice:    {gate.Interviewer, gate.Approver, gate.Issuer, gate.Operator, gate.Admin},
 	gate.ManageStaff:      {gate.Admin},
 	gate.ManageSite:       {gate.Admin},
+	gate.ManageCAs:        {gate.Admin},
 }
 
 func can(roles []gate.Role, a gate.Action) bool {

@@ -28,7 +28,7 @@ func (a *Authority) remind(now time.Time) error {
 			}
 		}
 	}
-	return errors.Join(append(errs, a.remindOfFindings(now), a.remindStaff(now))...)
+	return errors.Join(append(errs, a.remindOfFindings(now), a.remindStaff(now), a.remindOfCAs(now))...)
 }
 
 // countdowns are those that run for the device.
@@ -61,6 +61,9 @@ func (a *Authority) expiring(now time.Time) map[Expiring]int {
 		if c, runs := s.Countdown(now); runs {
 			count(&c)
 		}
+	}
+	for _, end := range a.CAEnds() {
+		count(&end.Countdown)
 	}
 	seen := make(map[string]bool)
 	for _, device := range a.dir.Devices("") {

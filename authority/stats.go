@@ -20,6 +20,7 @@ type Stats struct {
 	Accounts          map[gate.Status]int
 	Notices           map[gate.NoticeState]int
 	Expiring          map[Expiring]int
+	CAsOutsidePool    int // in force, and lacking in a trust pool of the running configuration
 	AuditEvents       int64
 	AuditVerified     bool                 // the last verification found nothing wrong; so did the start
 	UsageLag          time.Duration        // for how long what was counted has not been written; 1 s and less is as it should be
@@ -62,6 +63,11 @@ func (a *Authority) Stats() Stats {
 		}
 		if c.Issuance(now) == gate.IssuanceOverdue {
 			s.IssuanceOverdue++
+		}
+	}
+	for _, ca := range a.dir.CAs() {
+		if ca.Anchors(now) && !a.Pooled(ca) {
+			s.CAsOutsidePool++
 		}
 	}
 	for _, account := range a.dir.Accounts() {

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
 )
@@ -107,10 +105,7 @@ func (a *Authority) ConfirmImport(by By, id gate.ImportID) error {
 	if err != nil {
 		return err
 	}
-	// Now, and not with the job: what was confirmed must be able to connect.
-	if err := a.syncTrust(); err != nil {
-		a.log.Error("the trust file could not be written; the next minute tries again", zap.Error(err))
-	}
+	a.trustNow()
 	return nil
 }
 

@@ -27,6 +27,8 @@ func (a *Authority) Anchors(audience gate.Audience) *issuer.Anchors {
 // syncTrust takes the anchors from the store and rewrites a trust file that differs, as an event: the files are read by Caddy while
 // it provisions, but the store rules.
 func (a *Authority) syncTrust() error {
+	a.trusting.Lock() // or what the job has read before a change would be written after it
+	defer a.trusting.Unlock()
 	now := a.now()
 	trust := &Trust{anchors: make(map[gate.Audience]*issuer.Anchors)}
 	for _, audience := range []gate.Audience{gate.Customers, gate.Operators} {
@@ -83,13 +85,7 @@ func (a *Authority) writeTrust(audience gate.Audience, ders [][]byte) error {
 
 // signer opens the CA of the audience that issues now.
 func (a *Authority) signer(audience gate.Audience) (*issuer.CA, *gate.CA, error) {
-	now := a.now()
-	var best *gate.CA
-	for _, ca := range a.dir.CAs() {
-		if ca.Audience == audience && ca.Issues(now) && (best == nil || ca.IssuesFrom.After(*best.IssuesFrom)) {
-			best = ca
-		}
-	}
+	best := a.issues(audience)
 	if best == nil {
 		return nil, nil, gate.Errorf(gate.Conflict, "no CA for %s issues now; see certgate ca status", audience)
 	}
@@ -97,11 +93,20 @@ func (a *Authority) signer(audience gate.Audience) (*issuer.CA, *gate.CA, error)
 	return opened, best, err
 }
 
-// open unseals a CA's key.
+// open finds what signs for a CA: the key that lies sealed in the store, or what Options.Signer knows, such as a device.
 func (a *Authority) open(ca *gate.CA) (*issuer.CA, error) {
 	cert, err := x509.ParseCertificate(ca.DER)
 	if err != nil {
 		return nil, fmt.Errorf("read CA %s: %w", ca.Fingerprint, err)
+	}
+	if a.options.Signer != nil {
+		signer, err := a.options.Signer(cert)
+		if err != nil {
+			return nil, fmt.Errorf("find the signer of CA %s: %w", ca.Fingerprint, err)
+		}
+		if signer != nil {
+			return &issuer.CA{Certificate: cert, Signer: signer}, nil
+		}
 	}
 	der, err := a.store.Unseal(caLabel(ca.Fingerprint), ca.SealedKey)
 	if err != nil {

@@ -97,6 +97,7 @@ type App struct {
 	config   atomic.Pointer[authority.Config] // once started
 	ready    chan struct{}                    // closed once config is set
 	facts    facts
+	pools    pools
 }
 
 // Contact is whom refused customers are told to ask.
@@ -227,7 +228,7 @@ func (a *App) open() (caddy.Destructor, error) {
 
 func (a *App) settings() authority.Settings {
 	s := authority.Settings{Behaviors: a.Behaviors, PublicURL: a.PublicURL, PKIURL: a.PKIURL, Zone: a.Zone, ClosedDays: a.Closed, Active: a.active}
-	s.RequiredAgreements = a.RequiredAgreements
+	s.RequiredAgreements, s.Pooled = a.RequiredAgreements, a.pools.have
 	s.CheckpointFile, s.Patients = a.CheckpointFile, a.Patients
 	s.SourceLimit = a.SourceLimit
 	for name, plan := range a.Plans {

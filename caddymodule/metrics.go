@@ -40,7 +40,8 @@ var (
 	overdueDesc        = desc("issuance_overdue", "Approved cases whose credential is overdue.")
 	accountsDesc       = desc("accounts", "Accounts, by status.", "status")
 	noticesDesc        = desc("notices", "Notices, by state; a person must look at those that failed.", "state")
-	expiringDesc       = desc("expiring", "Contracts, certifications, certificates, replaced keys and unopened links that end within so many days.", "kind", "within")
+	expiringDesc       = desc("expiring", "Contracts, certifications, certificates, replaced keys, unopened links and CAs that end within so many days.", "kind", "within")
+	outsidePoolDesc    = desc("cas_outside_pool", "CAs in force that a trust pool of the running configuration lacks; reload Caddy.")
 	eventsDesc         = desc("audit_events", "Events in the audit log.")
 	verifiedDesc       = desc("audit_verified", "1 if the last verification of the audit log, or the start, found nothing wrong.")
 	usageLagDesc       = desc("usage_lag_seconds", "Time for which counted usage has not been written to disk; about 1 is normal.")
@@ -51,7 +52,7 @@ var (
 // Describe implements prometheus.Collector.
 func (*collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
-		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, eventsDesc, verifiedDesc, usageLagDesc, readyDesc, jobDesc} {
+		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, outsidePoolDesc, eventsDesc, verifiedDesc, usageLagDesc, readyDesc, jobDesc} {
 		ch <- d
 	}
 }
@@ -79,6 +80,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(issuanceDueDesc, s.IssuanceDue.Seconds())
 	gauge(overdueDesc, float64(s.IssuanceOverdue))
 	gauge(inFlightDesc, float64(s.InFlight))
+	gauge(outsidePoolDesc, float64(s.CAsOutsidePool))
 	gauge(eventsDesc, float64(s.AuditEvents))
 	gauge(verifiedDesc, flag(s.AuditVerified))
 	gauge(usageLagDesc, s.UsageLag.Seconds())

@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"crypto/x509"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -48,7 +50,34 @@ func (p *TrustPool) Provision(ctx caddy.Context) error {
 	for _, c := range p.certificates {
 		p.pool.AddCert(c)
 	}
+	app.pools.note(p.Audience, p.certificates)
 	return nil
+}
+
+// pools are what the trust pools of a configuration hold: by audience, for each pool. Caddy never changes one after it was provisioned.
+type pools struct {
+	mu   sync.Mutex
+	held map[gate.Audience][]map[gate.Fingerprint]bool // guarded by mu
+}
+
+func (p *pools) note(audience gate.Audience, certificates []*x509.Certificate) {
+	holds := make(map[gate.Fingerprint]bool, len(certificates))
+	for _, c := range certificates {
+		holds[gate.FingerprintOf(c.Raw)] = true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held == nil {
+		p.held = make(map[gate.Audience][]map[gate.Fingerprint]bool)
+	}
+	p.held[audience] = append(p.held[audience], holds)
+}
+
+// have reports whether every pool for the audience has the CA; so it is where there is none.
+func (p *pools) have(audience gate.Audience, ca gate.Fingerprint) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !slices.ContainsFunc(p.held[audience], func(holds map[gate.Fingerprint]bool) bool { return !holds[ca] })
 }
 
 // CertPool implements caddytls.CA.

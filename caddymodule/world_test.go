@@ -45,6 +45,7 @@ type world struct {
 	roots         *x509.CertPool // of the server's certificate
 	certFile      string
 	keyFile       string
+	identity      string // opens the recovery kit
 	badges        []authority.Badge
 	ben, cho, eve authority.By
 }
@@ -97,6 +98,7 @@ func foundWorld(t testing.TB) *world {
 	w := &world{t: t, dir: t.TempDir(), upstream: newUpstream(t), port: freePort(t)}
 	identity, err := age.GenerateX25519Identity()
 	must(t, err)
+	w.identity = identity.String()
 	w.badges, err = authority.Init(authority.Setup{
 		DataDir: w.path("data"), SecretFile: w.path("secret"), KitFile: w.path("kit.age"), Recipients: []string{identity.Recipient().String()},
 		Admins: []authority.Admin{

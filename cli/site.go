@@ -135,9 +135,3 @@ func (t *tool) hostLower() *cobra.Command {
 		},
 	})
 }
-
-func (t *tool) caCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "ca", Short: "Certificate authorities: list"},
-		t.lister(lists{use: "list", short: "Lists issuing CAs", path: "/v1/ca", columns: []column{
-			{"NAME", "name"}, {"AUDIENCE", "audience"}, {"ROLE", "role"}, {"FROM", "not_before"}, {"UNTIL", "not_after"}, {"FINGERPRINT", "fingerprint"}}})))
-}

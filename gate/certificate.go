@@ -70,6 +70,9 @@ type CA struct {
 	IssuesFrom  *time.Time  `json:"issues_from,omitempty"` // nil: standby, trusted but not yet issuing
 	Retired     *Ending     `json:"retired,omitempty"`     // no longer an anchor
 	Imported    *TakenOver  `json:"imported,omitempty"`    // a customer's, added with certificates that it issued
+	Proposal    *CAProposal `json:"proposal,omitempty"`    // waits for a second admin
+	Compromised bool        `json:"compromised,omitempty"` // retired because its key may be in other hands
+	Request     *CARequest  `json:"request,omitempty"`     // for the standby that comes next; held by the CA that issues
 }
 
 // Anchors reports whether certificates under this CA are trusted at now.

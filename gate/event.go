@@ -40,6 +40,12 @@ const (
 	LossAccepted            Verb = "store.loss-accepted"
 	CACreated               Verb = "ca.created"
 	CAImported              Verb = "ca.imported"
+	CARequested             Verb = "ca.requested"
+	CAAdded                 Verb = "ca.added" // a standby that the root signed
+	CARotationProposed      Verb = "ca.rotation-proposed"
+	CARotated               Verb = "ca.rotated"
+	CARetirementProposed    Verb = "ca.retirement-proposed"
+	CARetired               Verb = "ca.retired"
 	AccountCreated          Verb = "account.created"
 	AccountOnboarded        Verb = "account.onboarded"
 	CustomersImported       Verb = "customers.imported"

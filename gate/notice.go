@@ -71,6 +71,7 @@ const (
 	StaffChangeNotice          NoticeKind = "staff-change"           // to staff, as are the following: somebody's access here was changed
 	StaffLinkNotice            NoticeKind = "staff-link"             // a link by which a person takes a certificate
 	StaffCertificateEndsNotice NoticeKind = "staff-certificate-ends" // a reminder
+	CAEndsNotice               NoticeKind = "ca-ends"                // a reminder to those who manage CAs
 	UndeliveredNotice          NoticeKind = "undelivered"            // notices to customers have failed
 	DigestNotice               NoticeKind = "digest"                 // what waits for staff today
 )
@@ -84,7 +85,7 @@ func NoticeKinds() []NoticeKind {
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
 func StaffNoticeKinds() []NoticeKind {
-	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, UndeliveredNotice, DigestNotice}
+	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, CAEndsNotice, UndeliveredNotice, DigestNotice}
 }
 
 // ForStaff reports whether notices of this kind go to staff. They concern no account.

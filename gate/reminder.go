@@ -28,7 +28,9 @@ type Countdown struct {
 }
 
 // ReminderKinds are the kinds of notice that remind, a closed list.
-func ReminderKinds() []NoticeKind { return append(customerReminders(), StaffCertificateEndsNotice) }
+func ReminderKinds() []NoticeKind {
+	return append(customerReminders(), StaffCertificateEndsNotice, CAEndsNotice)
+}
 
 func customerReminders() []NoticeKind {
 	return []NoticeKind{ContractEndsNotice, RecertificationDueNotice, CertificateEndsNotice, KeyEndsNotice, LinkEndsNotice}

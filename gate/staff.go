@@ -81,6 +81,7 @@ const (
 	DeliverNotice    Action = "deliver"         // send a notice again, tell by phone
 	ManageStaff      Action = "manage-staff"    // propose, confirm, disable
 	ManageSite       Action = "manage-site"     // behaviors, hosts
+	ManageCAs        Action = "manage-cas"      // rotate, request, import and retire certificate authorities
 	DeleteRecords    Action = "delete-records"  // confirm that the records of a former customer go
 	TakeDossier      Action = "take-dossier"    // everything about an account in one file
 	TrustForeign     Action = "trust-foreign"   // import tokens, certificates and CAs from before, and confirm that
@@ -99,6 +100,7 @@ var allowed = map[Action][]Role{
 	DeliverNotice:    {Interviewer, Approver, Issuer, Operator, Admin},
 	ManageStaff:      {Admin},
 	ManageSite:       {Admin},
+	ManageCAs:        {Admin},
 	DeleteRecords:    {Admin},
 	TakeDossier:      {Auditor, Operator, Admin},
 	TrustForeign:     {Admin},

@@ -215,6 +215,8 @@ func sampleForStaff(kind gate.NoticeKind, data *Data) {
 			"  certgate certification release cas_01jq8z5v3n7t2m4k6h9r0s1w2y --device acme/main/prod-1\n\n" +
 			"1 interview\n\n- cas_01jq8z5v3n7t2m4k6h9r0s1w33 of beta: Tue 9 Mar 2027, 11:00 EST, held by ben\n" +
 			"  certgate certification show cas_01jq8z5v3n7t2m4k6h9r0s1w33"
+	case gate.CAEndsNotice:
+		data.Noun, data.Name, data.Verb, data.Why = "customers", "certgate customers 1", "can issue certificates of full length", ""
 	case gate.StaffLinkNotice, gate.StaffCertificateEndsNotice:
 		data.Noun, data.Name, data.Verb, data.Why = "certificate", "ben", "", ""
 	default:
