@@ -38,7 +38,8 @@ func (a *Authority) countdowns(device *gate.Device, now time.Time) ([]gate.Count
 	if err != nil {
 		return nil, err
 	}
-	held := gate.Belongings{Keys: a.dir.Keys(device.ID), Links: a.dir.Enrollments(device.ID)}
+	held := gate.Belongings{Keys: a.dir.Keys(device.ID), Certificates: a.dir.Certificates(device.ID), Links: a.dir.Enrollments(device.ID)}
+	held.Uses = a.usesOf(&held)
 	return gate.Countdowns(caller, &held, now), nil
 }
 
@@ -151,6 +152,8 @@ func (a *Authority) reminderData(device *gate.Device, c *gate.Countdown) (notify
 		data.Noun = "certificate"
 	case gate.KeyEndsNotice:
 		data.Noun = "key"
+	case gate.OldInUseNotice:
+		a.oldInUse(device, c, &data)
 	default:
 		data.Noun = "enrollment link"
 		if link := a.dir.Enrollment(gate.EnrollmentID(c.Subject)); link != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/notify"
 )
 
 // noteUse notes that the call used its key and, where certificates count, its certificate, and leaves in the queue what it is time to write
@@ -71,3 +72,40 @@ func (c *Call) Held(now time.Time) (keys []*gate.Key, certificates []*gate.Certi
 
 // LastUse is when and from where a key or certificate was last used; nil if it is not known.
 func (c *Call) LastUse(id string) *gate.Use { return c.authority.dir.LastUse(id) }
+
+// usesOf are the last uses of what a device holds.
+func (a *Authority) usesOf(held *gate.Belongings) map[string]*gate.Use {
+	uses := make(map[string]*gate.Use)
+	for _, k := range held.Keys {
+		if u := a.dir.LastUse(string(k.ID)); u != nil {
+			uses[u.ID] = u
+		}
+	}
+	for _, c := range held.Certificates {
+		if u := a.dir.LastUse(string(c.ID)); u != nil {
+			uses[u.ID] = u
+		}
+	}
+	return uses
+}
+
+// oldInUse says what it is that is still presented, from where, and what took its place.
+func (a *Authority) oldInUse(device *gate.Device, c *gate.Countdown, data *notify.Data) {
+	data.Noun, data.From, data.Former = "key", c.Since, c.Subject
+	if u := a.dir.LastUse(c.Subject); u != nil && u.From.IsValid() {
+		data.Address = u.From.String()
+	}
+	now := a.now()
+	if k := a.dir.Key(gate.KeyID(c.Subject)); k != nil {
+		if by := k.ReplacedBy(a.dir.Keys(device.ID), now); by != nil {
+			data.Made = string(by.ID)
+		}
+		return
+	}
+	data.Noun = "certificate"
+	if k := a.dir.Certificate(gate.CertificateID(c.Subject)); k != nil {
+		if by := k.ReplacedBy(a.dir.Certificates(device.ID), now); by != nil {
+			data.Made = string(by.ID)
+		}
+	}
+}

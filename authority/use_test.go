@@ -2,6 +2,7 @@ package authority_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,5 +72,56 @@ func TestTheLastUseOfACredentialIsKnownAndOutlivesARestart(t *testing.T) {
 	o.reopen(p)
 	if got := o.Directory().LastUse(string(acme.got.Certificate.ID)); got == nil || !got.At.Equal(last) || got.From.String() != "203.0.113.9" {
 		t.Errorf("after a restart: %+v", got)
+	}
+}
+
+func TestACustomerIsToldOnceAWeekWhoStillPresentsWhatItReplaced(t *testing.T) {
+	o := newOffice(t)
+	acme := o.customer("acme")
+	next, err := o.renewKey(acme.got)
+	must(t, err)
+	call := func(got *authority.Credential) {
+		t.Helper()
+		r := o.request(got)
+		r.Peer = netip.MustParseAddr("203.0.113.7")
+		c, err := o.config.Check(r)
+		must(t, err)
+		c.Done(authority.Outcome{})
+	}
+	told := func() (list []*gate.Notice) {
+		t.Helper()
+		all, err := o.Notices(acme.account.ID, 1000)
+		must(t, err)
+		for _, n := range all {
+			if n.Kind == gate.OldInUseNotice {
+				list = append(list, n)
+			}
+		}
+		return list
+	}
+	for day := range 16 { // the old one is presented for 16 days, the new one from then on
+		o.pass(24 * time.Hour)
+		call(acme.got)
+		o.pass(time.Hour)
+		if n := len(told()); n > 1+day/7 {
+			t.Fatalf("%d notices after %d days", n, day)
+		}
+	}
+	list := told()
+	if len(list) != 2 {
+		t.Fatalf("%d notices in 16 days, want 2", len(list))
+	}
+	for _, text := range []string{"203.0.113.7 still presents the old one", string(acme.got.KeyID), string(next.KeyID), "1 March 2027"} {
+		if !strings.Contains(list[0].Body, text) {
+			t.Errorf("it lacks %q: %s", text, list[0].Body)
+		}
+	}
+	for range 14 {
+		o.pass(24 * time.Hour)
+		call(next)
+		o.pass(time.Hour)
+	}
+	if n := len(told()); n != 2 {
+		t.Errorf("%d notices, and nobody presents the old one any more", n)
 	}
 }

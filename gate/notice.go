@@ -65,8 +65,9 @@ const (
 	ContractEndsNotice       NoticeKind = "contract-ends"       // a reminder, as are the following; see Countdown
 	RecertificationDueNotice NoticeKind = "recertification-due" // of a certification that ends before the contract
 	CertificateEndsNotice    NoticeKind = "certificate-ends"
-	KeyEndsNotice            NoticeKind = "key-ends"  // a key that was replaced
-	LinkEndsNotice           NoticeKind = "link-ends" // an enrollment link that nobody has opened
+	KeyEndsNotice            NoticeKind = "key-ends"   // a key that was replaced
+	OldInUseNotice           NoticeKind = "old-in-use" // a key or certificate that was replaced is still presented
+	LinkEndsNotice           NoticeKind = "link-ends"  // an enrollment link that nobody has opened
 
 	StaffChangeNotice          NoticeKind = "staff-change"           // to staff, as are the following: somebody's access here was changed
 	StaffLinkNotice            NoticeKind = "staff-link"             // a link by which a person takes a certificate
@@ -116,7 +117,7 @@ func Recipients(a *Account, kind NoticeKind) []Contact {
 	}
 	var roles []ContactRole
 	switch kind {
-	case EnrollmentNotice, FindingsNotice, CertificateEndsNotice, KeyEndsNotice, LinkEndsNotice:
+	case EnrollmentNotice, FindingsNotice, CertificateEndsNotice, KeyEndsNotice, OldInUseNotice, LinkEndsNotice:
 		roles = []ContactRole{TechnicalContact}
 	case RenewedNotice:
 		roles = []ContactRole{TechnicalContact, SecurityContact}

@@ -99,7 +99,7 @@ func TestWhoIsToldWhat(t *testing.T) {
 	for _, kind := range gate.NoticeKinds() {
 		want := account.Contacts
 		switch kind {
-		case gate.EnrollmentNotice, gate.FindingsNotice, gate.CertificateEndsNotice, gate.KeyEndsNotice, gate.LinkEndsNotice:
+		case gate.EnrollmentNotice, gate.FindingsNotice, gate.CertificateEndsNotice, gate.KeyEndsNotice, gate.OldInUseNotice, gate.LinkEndsNotice:
 			want = account.Contacts[1:2] // nobody else can take a credential
 		case gate.RenewedNotice:
 			want = account.Contacts[1:] // who holds the credential, and who watches over it

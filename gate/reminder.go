@@ -33,7 +33,7 @@ func ReminderKinds() []NoticeKind {
 }
 
 func customerReminders() []NoticeKind {
-	return []NoticeKind{ContractEndsNotice, RecertificationDueNotice, CertificateEndsNotice, KeyEndsNotice, LinkEndsNotice}
+	return []NoticeKind{ContractEndsNotice, RecertificationDueNotice, CertificateEndsNotice, KeyEndsNotice, OldInUseNotice, LinkEndsNotice}
 }
 
 // ReminderDays are the marks at which a customer is reminded, in days of 24 hours before the end, the last one first.
@@ -41,8 +41,12 @@ func ReminderDays() []int { return []int{1, 7, 14, 30, 60, 90} }
 
 // Marks are the marks of this countdown. A link is reminded of once, a day before it ends; it lives for EnrollmentLifetime.
 func (c *Countdown) Marks() []int {
-	if c.Kind == LinkEndsNotice {
+	switch c.Kind {
+	case LinkEndsNotice:
 		return []int{1}
+	case OldInUseNotice: // once a week, on other days than its end itself
+		return []int{3, 10, 17, 24}
+	default:
 	}
 	return ReminderDays()
 }
@@ -79,8 +83,11 @@ func (c *Countdown) ReminderID(days int) string {
 
 // Belongings are what a device holds beside what Caller shows.
 type Belongings struct {
-	Keys  []*Key        // all of the device
-	Links []*Enrollment // all of the device
+	Keys         []*Key         // all of the device
+	Certificates []*Certificate // all of the device
+	Links        []*Enrollment  // all of the device
+	// Uses are the last uses of keys and certificates, by identifier; what is not known is left out.
+	Uses map[string]*Use
 }
 
 // Countdowns are those that run for a device at now; c has its newest certificate. Where account, organization or device are terminated
@@ -114,8 +121,32 @@ func Countdowns(c *Caller, b *Belongings, now time.Time) []Countdown {
 	if crt := c.Certificate; crt != nil && crt.State(now).Live() && StatusOf(c.Remediations[OfCertificate], now) != Terminated {
 		run(Countdown{CertificateEndsNotice, string(crt.ID), crt.IssuedAt, crt.NotAfter.Add(time.Second)})
 	}
-	for _, key := range b.retiring(now) {
+	for _, key := range append(b.retiring(now), b.oldInUse(now)...) {
 		run(key)
+	}
+	return list
+}
+
+// seenLately is how long after its last use a key or certificate still counts as in use.
+const seenLately = 3 * 24 * time.Hour
+
+// oldInUse are the keys and certificates that were replaced and are still presented all the same.
+func (b *Belongings) oldInUse(now time.Time) []Countdown {
+	var list []Countdown
+	add := func(id string, since, ends time.Time) {
+		if u := b.Uses[id]; u != nil && u.At.After(since) && now.Sub(u.At) < seenLately {
+			list = append(list, Countdown{OldInUseNotice, id, since, ends})
+		}
+	}
+	for _, k := range b.Keys {
+		if by := k.ReplacedBy(b.Keys, now); by != nil && k.State(now) == Retiring {
+			add(string(k.ID), by.IssuedAt, *k.RetireAt)
+		}
+	}
+	for _, c := range b.Certificates {
+		if by := c.ReplacedBy(b.Certificates, now); by != nil && c.State(now).Live() {
+			add(string(c.ID), by.IssuedAt, c.NotAfter.Add(time.Second))
+		}
 	}
 	return list
 }

@@ -237,6 +237,8 @@ func sampleReminder(kind gate.NoticeKind, data *Data) {
 		data.Noun = "certificate"
 	case gate.KeyEndsNotice:
 		data.Noun, data.Days = "key", 7
+	case gate.OldInUseNotice:
+		data.Noun, data.Days = "key", 10
 	case gate.LinkEndsNotice:
 		data.Noun, data.Days = "enrollment link", 1
 	default:
