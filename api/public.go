@@ -31,10 +31,10 @@ type Public struct {
 // maxEnrollment bounds what a customer may send: a signing request has some 2 KB.
 const maxEnrollment = 64 << 10
 
-//go:embed templates/site.html
-var siteHTML string
+//go:embed templates/*.html
+var pagesHTML embed.FS
 
-var site = template.Must(template.New("site").Parse(siteHTML))
+var site = template.Must(template.ParseFS(pagesHTML, "templates/*.html"))
 
 //go:embed assets
 var assets embed.FS
@@ -52,6 +52,13 @@ type Redeemed struct {
 	Environment      gate.Environment   `json:"environment"`
 	NotAfter         time.Time          `json:"not_after"`
 	Acknowledge      string             `json:"acknowledge"` // what to do next
+	Kit              string             `json:"kit"`         // the file name for what POST /enroll/kit gives
+}
+
+// credentialPage is a credential on a page that works without scripts: its buttons send the token, which is dead soon.
+type credentialPage struct {
+	Redeemed
+	Token string `json:"-"`
 }
 
 // redemption and acknowledgement are what the customer sends.
@@ -77,6 +84,8 @@ func (p *Public) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		byMethod(w, r, nil, p.acknowledge)
 	case r.URL.Path == "/check":
 		byMethod(w, r, p.look, nil)
+	case r.URL.Path == "/enroll/kit":
+		byMethod(w, r, nil, p.kit)
 	case r.URL.Path == "/":
 		byMethod(w, r, func(w http.ResponseWriter, _ *http.Request) { writePage(w, http.StatusOK, "index", nil) }, nil)
 	case r.URL.Path == "/problems":
@@ -128,7 +137,8 @@ func (p *Public) redeem(w http.ResponseWriter, r *http.Request) {
 		Device: devicePath(a.Directory(), got.Device), Environment: got.Device.Environment, NotAfter: got.Certificate.NotAfter,
 		Acknowledge: "POST /enroll/acknowledgement with the same token",
 	}
-	p.answer(w, r, "credential", answer)
+	answer.Kit = kitName(answer.Device)
+	p.answer(w, r, "credential", credentialPage{answer, in.Token})
 }
 
 func (p *Public) acknowledge(w http.ResponseWriter, r *http.Request) {

@@ -117,6 +117,11 @@ func TestSettingsThatCannotWorkAreRefused(t *testing.T) {
 		"public_url":         func(s *authority.Settings) { s.PublicURL = "" },
 		"pki_url":            func(s *authority.Settings) { s.PKIURL = "ftp://pki.test" },
 		"public_url \"//x\"": func(s *authority.Settings) { s.PublicURL = "//x" },
+		"api_url preprod":    func(s *authority.Settings) { s.APIURLs = map[gate.Environment]string{gate.Preprod: "http://api.test"} },
+		"host and no path": func(s *authority.Settings) {
+			s.APIURLs = map[gate.Environment]string{gate.Production: "https://api.test/fhir"}
+		},
+		"api_url production": func(s *authority.Settings) { s.APIURLs = map[gate.Environment]string{gate.Production: "https://$(id)"} },
 		"declared twice":     func(s *authority.Settings) { s.Behaviors = append(s.Behaviors, s.Behaviors[0]) },
 	} {
 		s := settings(table()...)

@@ -19,6 +19,8 @@ type Settings struct {
 	PublicURL string // where certgate_public is reached; enrollment links lead there
 	PKIURL    string // where certgate_pki is reached; written into certificates
 	Contact   Contact
+	// APIURLs are where customers call the site of an environment; their kits and enrollment notices say so. Absent: they leave it open.
+	APIURLs map[gate.Environment]string
 	// Patients say where calls name patients, for plans that limit how many.
 	Patients gate.PatientPlaces
 	// SourceLimit is how many refused requests may come from one address or with one certificate: a rate. Nil: DefaultSourceLimit; of the kind
@@ -192,6 +194,9 @@ func (s *Settings) Check() error {
 	}
 	if !strings.HasPrefix(strings.ToLower(s.PublicURL), "https:") {
 		return fmt.Errorf("public_url %q must be an https URL: enrollment links lead there, and keys come back from there", s.PublicURL)
+	}
+	if err := s.checkAPIURLs(); err != nil {
+		return err
 	}
 	if _, err := s.Patients.Compile(); err != nil {
 		return err

@@ -40,6 +40,10 @@ type App struct {
 	// sent before a change of it stay as they were. Required.
 	PublicURL string `json:"public_url,omitempty"`
 
+	// APIURLs are where customers call the sites with `certgate`, by environment. What customers are given when they enroll (the kit of ready
+	// files, the notice) names them; where one is missing, customers put it in themselves, and nothing else depends on it. Default: none.
+	APIURLs map[string]string `json:"api_urls,omitempty"`
+
 	// PKIURL is where anybody reaches the site with `certgate_pki`, usually by plain http. It is written into every certificate and
 	// cannot be changed in those that exist. Required.
 	PKIURL string `json:"pki_url,omitempty"`
@@ -161,6 +165,9 @@ func (a *App) Validate() error {
 	if err := a.checkPlans(); err != nil {
 		return err
 	}
+	if err := a.checkAPIURLs(); err != nil {
+		return err
+	}
 	s := a.settings()
 	return s.Check()
 }
@@ -231,6 +238,14 @@ func (a *App) settings() authority.Settings {
 	s.RequiredAgreements, s.Pooled = a.RequiredAgreements, a.pools.have
 	s.CheckpointFile, s.Patients = a.CheckpointFile, a.Patients
 	s.SourceLimit = a.SourceLimit
+	for name, address := range a.APIURLs {
+		if e, err := gate.ParseEnvironment(name); err == nil { // what is no environment was refused by checkAPIURLs
+			if s.APIURLs == nil {
+				s.APIURLs = make(map[gate.Environment]string)
+			}
+			s.APIURLs[e] = address
+		}
+	}
 	for name, plan := range a.Plans {
 		if e, err := gate.ParseEnvironment(name); err == nil { // what is no environment was refused by checkPlans
 			if s.Plans == nil {

@@ -40,6 +40,7 @@ func init() {
 //		checkpoint_file <path>
 //		checkpoint_webhook <url> { ... }
 //		public_url  <url>
+//		api_url     [preprod|production] <url>
 //		pki_url     <url>
 //		contact     <email> [<phone>]
 //		zone        <iana zone>
@@ -83,6 +84,8 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return a.checkpointWebhook(d)
 	case "public_url":
 		return oneArg(d, &a.PublicURL)
+	case "api_url":
+		return a.apiURL(d)
 	case "pki_url":
 		return oneArg(d, &a.PKIURL)
 	case "contact":
@@ -110,7 +113,7 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 	case "{":
 		return d.Err("this option takes no block")
 	}
-	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates, patient, source_limit, plan and behavior", d.Val())
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, api_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates, patient, source_limit, plan and behavior", d.Val())
 }
 
 // oneArg reads an option that may be given once, with one argument.

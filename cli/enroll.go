@@ -33,13 +33,14 @@ type enrollment struct {
 	token  string
 
 	keyOut, certOut, secretOut string
+	kit                        string // directory, or file if it ends in .zip; empty: none
 }
 
 func (t *tool) enrollCommand() *cobra.Command {
 	var link, ca string
 	var e enrollment
 	c := &cobra.Command{
-		Use:   "enroll --key-out FILE --cert-out FILE --secret-out FILE | enroll DEVICE",
+		Use:   "enroll --kit DIR | --key-out FILE --cert-out FILE --secret-out FILE | enroll DEVICE",
 		Args:  cobra.MaximumNArgs(1),
 		Short: "Takes a credential from an enrollment link (for customers); sends a new link for a device (for staff)",
 		Long: `Takes a credential from the one-time link that OneRecord sent to your technical contact.
@@ -48,11 +49,15 @@ The key pair is made on this machine; only a signing request is sent. Three file
 over a file that exists: the private key, the certificate with its chain, and the key to send as Authorization: Bearer.
 If it is interrupted, run it again with the same files.
 
+With --kit DIR they are client.key, client.crt and key.txt there, and beside them are ready files for curl, openssl, Java, .NET, Python,
+Node, Go and Postman; README.md says how they are used. With --kit FILE.zip the kit is one file, without the two secrets.
+
 The link is a secret, so it is read from a file or from standard input.
 
 With a device an issuer sends its technical contact a new link, as where the certificate has run out and cannot renew itself: in
 production by the certification that covers the device.`,
-		Example: `  certgate enroll --link-file link.txt --key-out client.key --cert-out client.crt --secret-out key.txt
+		Example: `  certgate enroll --link-file link.txt --kit prod-1
+  certgate enroll --link-file link.txt --key-out client.key --cert-out client.crt --secret-out key.txt
   certgate enroll acme/main/prod-1`,
 	}
 	f := c.Flags()
@@ -60,6 +65,7 @@ production by the certification that covers the device.`,
 	f.StringVar(&e.keyOut, "key-out", "", "file for the private key; one that exists is used")
 	f.StringVar(&e.certOut, "cert-out", "", "file for the certificate and its chain, in PEM")
 	f.StringVar(&e.secretOut, "secret-out", "", "file for the key that is sent as Authorization: Bearer")
+	f.StringVar(&e.kit, "kit", "", "directory to make with everything that the first call needs, or a .zip file for the kit alone")
 	f.StringVar(&ca, "ca", "", "PEM file with the CA of the server's certificate (default: the system's)")
 	f.StringVar(&t.flags.profile, "profile", "", "with a device: profile in the configuration file (or CERTGATE_PROFILE; default: default)")
 	f.BoolVar(&t.flags.json, "json", false, "with a device: print the answer as JSON, as the API gave it")
@@ -68,8 +74,8 @@ production by the certification that covers the device.`,
 			t.flags.given.CA = ca
 			return t.releaseAnew(cmd, args[0])
 		}
-		if err := missingOf(cmd, []string{"key-out", "cert-out", "secret-out"}); err != nil {
-			return &usageError{err}
+		if err := e.places(); err != nil {
+			return err
 		}
 		return t.take(cmd, &e, link, ca)
 	})
@@ -93,9 +99,19 @@ func (t *tool) take(cmd *cobra.Command, e *enrollment, link, ca string) error {
 	if err := e.run(cmd.Context()); err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "private key  %s\ncertificate  %s\nkey          %s\n", e.keyOut, e.certOut, e.secretOut)
-	t.suggest(cmd, fmt.Sprintf(`curl --cert %s --key %s -H "Authorization: Bearer $(cat %s)" https://API/...`, e.certOut, e.keyOut, e.secretOut))
+	e.report(cmd, t)
 	return nil
+}
+
+// report says where everything is, and what to do with it.
+func (e *enrollment) report(cmd *cobra.Command, t *tool) {
+	fmt.Fprintf(cmd.OutOrStdout(), "private key  %s\ncertificate  %s\nkey          %s\n", e.keyOut, e.certOut, e.secretOut)
+	if e.kit == "" || isZip(e.kit) {
+		t.suggest(cmd, fmt.Sprintf(`curl --cert %s --key %s -H "Authorization: Bearer $(cat %s)" https://API/...`, e.certOut, e.keyOut, e.secretOut))
+		return
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "kit          %s\n", e.kit)
+	t.suggest(cmd, "sh "+filepath.Join(e.kit, "curl.sh")+"  (what OneRecord sees of you; README.md there says the rest)")
 }
 
 // readInput reads a small file, or standard input for "-".
@@ -128,7 +144,7 @@ func parseLinkTo(page, link string) (base, token string, err error) {
 	return base, token, nil
 }
 
-// run takes the credential.
+// run takes the credential, and the kit.
 func (e *enrollment) run(ctx context.Context) error {
 	key, err := e.privateKey()
 	if err != nil {
@@ -142,7 +158,7 @@ func (e *enrollment) run(ctx context.Context) error {
 	if err := e.client.Acknowledge(ctx, e.token); err != nil {
 		return fmt.Errorf("the credential is stored, but that could not be acknowledged; run this again: %w", err)
 	}
-	return nil
+	return e.takeKit(ctx)
 }
 
 // privateKey reads the private key or makes one. Without it no other file may be there: it would belong to another credential.
