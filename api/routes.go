@@ -105,6 +105,7 @@ func lifeRoutes() []route {
 		post("/v1/certifications/{certification}/devices", write(changes, joinDevice)),
 		get("/v1/forecast", forecast),
 		get("/v1/check", checkAll),
+		get("/v1/usage", showUsage),
 	}
 }
 

@@ -59,7 +59,7 @@ func (t *tool) commands() []*cobra.Command {
 		t.credentialCommand(), t.enrollCommand(), t.renewCommand(), t.doctorCommand(),
 		t.remediationCommand(), t.explainCommand(), t.watchCommand(),
 		t.staffCommand(), t.whoamiCommand(), t.profileCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(),
-		t.forecastCommand(), t.checkCommand(), t.auditCommand(), t.noticeCommand(),
+		t.forecastCommand(), t.checkCommand(), t.usageCommand(), t.auditCommand(), t.noticeCommand(),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -207,11 +208,11 @@ func (c *Credential) Request(method, path string) *gate.Request {
 	return r
 }
 
-// Check asks for a decision and ends the call at once.
+// Check asks for a decision and ends the call at once, as one that the upstream answered.
 func (w *World) Check(r *gate.Request) gate.Decision {
 	w.t.Helper()
 	call, err := w.Config.Check(r)
 	w.must(err)
-	defer call.Done(authority.Outcome{})
+	defer call.Done(authority.Outcome{Status: http.StatusOK})
 	return call.Decision
 }

@@ -116,12 +116,13 @@ func (w *World) hire(name string, roles ...gate.Role) {
 	w.must(err)
 }
 
-// Advance moves the clock and runs the jobs that are due then.
+// Advance moves the clock and runs the jobs that are due then. What was called is then to be seen in usage.
 func (w *World) Advance(d time.Duration) {
 	w.clock.mu.Lock()
 	w.clock.now = w.clock.now.Add(d)
 	w.clock.mu.Unlock()
 	w.Tick(context.Background(), w.Now())
+	w.must(w.FlushUsage())
 }
 
 func (w *World) close() {
