@@ -75,13 +75,14 @@ func (a *Authority) draftRequest(audience gate.Audience) (*requestDraft, error) 
 
 // nextName is a common name that no CA of the audience has had: a list of revoked certificates is found by its issuer's name.
 func (a *Authority) nextName(audience gate.Audience) string {
-	taken := make(map[string]bool)
+	taken, count := make(map[string]bool), 0
 	for _, ca := range a.dir.CAs() {
-		if cert, err := x509.ParseCertificate(ca.DER); err == nil {
-			taken[cert.Subject.CommonName] = true
+		taken[nameOf(ca)] = true
+		if ca.Audience == audience && ca.Imported == nil {
+			count++
 		}
 	}
-	for i := len(taken) + 1; ; i++ {
+	for i := count + 1; ; i++ {
 		if name := fmt.Sprintf("certgate %s %d", audience, i); !taken[name] {
 			return name
 		}

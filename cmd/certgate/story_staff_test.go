@@ -22,18 +22,14 @@ import (
 
 var headers mime.WordDecoder
 
-// newRecipient draws whom a recovery kit is encrypted to.
-func newRecipient() string {
-	identity, err := age.GenerateX25519Identity()
-	if err != nil {
-		panic(err)
-	}
-	return identity.Recipient().String()
-}
-
+// recipient draws whom a recovery kit is encrypted to.
 func recipient(t *testing.T) string {
 	t.Helper()
-	return newRecipient()
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return identity.Recipient().String()
 }
 
 // foundedIn is when a data directory was made, by its trust file.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/onerecord/certgate/gatetest"
@@ -107,7 +108,12 @@ func (s *story) setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{"Caddyfile": []byte(caddyfile), "webhook-secret": []byte(webhookSecret + "\n")} {
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{"Caddyfile": []byte(caddyfile), "webhook-secret": []byte(webhookSecret + "\n"),
+		"elsewhere/identity.txt": []byte(identity.String() + "\n")} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), content, 0o600); err != nil {
 			return err
 		}
@@ -116,7 +122,7 @@ func (s *story) setup(env *testscript.Env) error {
 		"HOME": filepath.Join(s.dir, "home"), "CONFIG": config, "CA": filepath.Join(config, "ca.crt"), clockVariable: string(s.time),
 		"SMTP": s.mails.Address(), "WEBHOOK": s.hook.URL, "UPSTREAM": s.upstream.Listener.Addr().String(),
 		"API": s.url("https", apiSite), "ADMIN": s.url("https", adminSite), "PUBLIC": s.url("https", publicSite), "PKI": s.url("http", pkiSite),
-		"METRICS": s.url("http", metricsSite), "RECIPIENT": newRecipient(),
+		"METRICS": s.url("http", metricsSite), "RECIPIENT": identity.Recipient().String(),
 		"CERTGATE_RUN": s.dir, "CERTGATE_DATA": filepath.Join(s.dir, "data"), "CERTGATE_SECRET": filepath.Join(s.dir, "secret"),
 		"GORACE": "atexit_sleep_ms=0", // the race detector would let each program linger for a second
 	} {
