@@ -28,7 +28,9 @@ const (
 	demoKit    = "kit.age" // its recovery kit
 	demoCaddy  = "caddy"   // Caddy's own
 	demoFiles  = "demo"    // what is tried by hand
-	demoHalf   = "half"    // in demoFiles, while founding
+	// What a customer is given to make its first calls with, in demoFiles.
+	demoClientKit = "kit"
+	demoHalf      = "half" // in demoFiles, while founding
 )
 
 // demoStaff are who works there. Two are admins, because one alone can confirm nothing.

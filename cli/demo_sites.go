@@ -90,6 +90,7 @@ const demoCaddyfile = `{
 		data_dir {DATA}
 		secret_file {SECRET}
 		public_url https://localhost:{PUBLIC}
+		api_url https://localhost:{API}
 		pki_url http://localhost:{PKI}
 		contact certification@onerecord.example "+1 555 0100"
 		behavior fhir-query GET /fhir/* cost 1

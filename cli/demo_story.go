@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/onerecord/certgate/api"
@@ -219,6 +220,12 @@ func (s *chapter) enroll(ctx context.Context) error {
 	}
 	for _, f := range []string{e.keyOut, e.certOut, e.secretOut} { // of an earlier run that was cut off
 		if err := remove(f); err != nil {
+			return err
+		}
+	}
+	if c == &acme {
+		e.kit = s.file(demoClientKit)
+		if err := os.RemoveAll(e.kit); err != nil {
 			return err
 		}
 	}

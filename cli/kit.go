@@ -56,6 +56,9 @@ func (e *enrollment) takeKit(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the kit: %w", err)
 	}
+	if err := os.MkdirAll(e.kit, 0o700); err != nil {
+		return fmt.Errorf("make the kit's directory: %w", err)
+	}
 	for _, f := range z.File {
 		if f.Name != filepath.Base(f.Name) || strings.ContainsAny(f.Name, `/\:`) || f.Name == "." || f.Name == ".." {
 			return fmt.Errorf("the kit names a file %q, which would lie outside of %s; nothing more of it was stored", f.Name, e.kit)

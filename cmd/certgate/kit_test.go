@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The kit's files call the API as they are, with nothing but the two secrets beside them. Those for .NET and Postman are not run: neither is
+// a Debian package.
+func TestTheKitsFilesCallTheDemo(t *testing.T) {
+	d := trial{t, filepath.Join(t.TempDir(), "demo"), freePorts(t)}
+	if first := try(t, d.args("--once")...); first.code != 0 {
+		t.Fatalf("%+v", first)
+	}
+	served := d.start()
+	kit := filepath.Join(d.dir, "demo", "kit")
+	for _, name := range []string{"client.key", "key.txt"} {
+		if err := os.WriteFile(filepath.Join(kit, name), []byte(d.read(name)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("languages", func(t *testing.T) {
+		for _, line := range []string{"sh curl.sh", "sh openssl.sh", "python3 call.py", "node call.mjs", "go run call.go", "sh keystore.sh && java Call.java"} {
+			t.Run(line, func(t *testing.T) {
+				t.Parallel()
+				good, err := d.inKit(kit, line+" /fhir/Patient/1 /fhir/Patient/1")
+				if err != nil || strings.Count(good, `"resourceType":"Patient"`) != 2 {
+					t.Errorf("%v\n%s", err, good)
+				}
+				if strings.Contains(good, strings.TrimSpace(d.read("key.txt"))) {
+					t.Error("it printed the key")
+				}
+			})
+		}
+	})
+	for _, line := range []string{"sh curl.sh", "sh openssl.sh", "python3 call.py", "node call.mjs"} {
+		if own, err := d.inKit(kit, line); err != nil || !strings.Contains(own, `"slug":"acme"`) {
+			t.Errorf("%s: %v\n%s", line, err, own)
+		}
+		if bad, err := d.inKit(kit, line+" /fhir/Patient/2"); err == nil || !strings.Contains(bad, "404") {
+			t.Errorf("%s with what is not there: %v\n%s", line, err, bad)
+		}
+	}
+	if code := served.interrupt(); code != 0 {
+		t.Errorf("after the interrupt: code %d", code)
+	}
+}
+
+// inKit runs a line of shell in the kit, as its README says.
+func (d trial) inKit(kit, line string) (string, error) {
+	c := exec.Command("sh", "-c", line)
+	c.Dir = kit
+	c.Env = append(os.Environ(), "API_CA="+filepath.Join(d.dir, "demo", "ca.crt"))
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	err := c.Run()
+	return out.String(), err
+}
