@@ -219,6 +219,41 @@ func (x *machine) revokeCertificate() {
 		commit: func() { c.revoked = true }})
 }
 
+// revokeCredential spares the last live one of a device, unless that is meant or it was stolen.
+func (x *machine) revokeCredential() {
+	in := authority.Revoking{Reason: gate.Superseded, Why: x.why(), Last: x.chance(30, "also the last")}
+	if x.chance(20, "stolen") {
+		in.Reason = gate.KeyCompromise
+	}
+	spared := !in.Last && in.Reason != gate.KeyCompromise
+	k, c := (*mKey)(nil), (*mCert)(nil)
+	id, revoked, last := "crt_none", false, false
+	if x.chance(50, "a key") {
+		id = "key_none"
+		if k = pick(x, "key", x.keys, (*mKey).live); k != nil {
+			id, revoked = string(k.id), k.revoked
+			last = k.live() && !slices.ContainsFunc(x.keys, func(o *mKey) bool { return o != k && o.device == k.device && o.live() })
+		}
+	} else if c = pick(x, "certificate", x.certs, func(c *mCert) bool { return !c.revoked }); c != nil {
+		id, revoked = string(c.id), c.revoked
+		last = c.live(x.now()) && !slices.ContainsFunc(x.certs, func(o *mCert) bool { return o != c && o.device == c.device && o.live(x.now()) })
+	}
+	a := x.actor(gate.Stop, "")
+	r := a.refusals(gate.Stop)
+	r.when(k == nil && c == nil, gate.NotFound)
+	r.when(revoked || spared && last, gate.Conflict)
+	r.when(in.Why == "", gate.Invalid)
+	x.try(attempt{name: "RevokeCredential", by: a, refused: r, notices: []gate.NoticeKind{gate.CredentialNotice},
+		do: func(by authority.By) error { return x.RevokeCredential(by, id, in) },
+		commit: func() {
+			if k != nil {
+				k.revoked = true
+			} else {
+				c.revoked = true
+			}
+		}})
+}
+
 func (x *machine) sandboxKey() {
 	d, device := x.deviceOf(func(d *mDevice) bool { return d.env == gate.Sandbox })
 	a := x.actor(gate.ReleaseIt, "")
