@@ -17,11 +17,12 @@ type crowd struct {
 	authority *authority.Authority
 	config    *authority.Config
 	requests  []gate.Request
+	plan      gate.Limits // of every contract
 }
 
 const behaviors = 8
 
-func newCrowd(tb testing.TB, n int) *crowd {
+func newCrowd(tb testing.TB, n int, plan ...gate.Limit) *crowd {
 	tb.Helper()
 	store, _, err := authority.FoundInMemory(authority.Setup{Admins: []authority.Admin{{Name: "a", Email: "a@example.com"}, {Name: "b", Email: "b@example.com"}}})
 	if err != nil {
@@ -32,7 +33,7 @@ func newCrowd(tb testing.TB, n int) *crowd {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = a.Close() })
-	c := &crowd{authority: a}
+	c := &crowd{authority: a, plan: plan}
 	table := make([]gate.Behavior, behaviors)
 	grant := gate.Grant{Purposes: []gate.Purpose{gate.Treatment}}
 	for i := range table {
@@ -70,7 +71,7 @@ func (c *crowd) account(tx *certstore.Tx, a *authority.Authority, issuer gate.Fi
 	}
 	account := &gate.Account{ID: gate.AccountID(id(gate.AccountPrefix, n)), Slug: fmt.Sprintf("a%d", n), Name: "A", Zone: "UTC"}
 	org := &gate.Organization{ID: gate.OrganizationID(id(gate.OrganizationPrefix, n)), Account: account.ID, Slug: "main", Name: "A"}
-	contract := &gate.Contract{ID: gate.ContractID(id(gate.ContractPrefix, n)), Account: account.ID, First: "2020-01-01", Last: "2090-01-01", Zone: "UTC", Grant: grant}
+	contract := &gate.Contract{ID: gate.ContractID(id(gate.ContractPrefix, n)), Account: account.ID, First: "2020-01-01", Last: "2090-01-01", Zone: "UTC", Grant: grant, Plan: c.plan}
 	act := gate.Act{By: "x", At: now}
 	cert := &gate.Certification{ID: gate.CertificationID(id(gate.CertificationPrefix, n)), Account: account.ID, Contract: contract.ID, Profile: gate.Profile{Grant: grant},
 		Approved: &act, Released: &act, EnrolledAt: &now}
@@ -134,5 +135,26 @@ func BenchmarkCheckToken(b *testing.B) {
 			b.Fatal("not refused as an unknown token")
 		}
 		call.Done(authority.Outcome{})
+	}
+}
+
+// BenchmarkCheckDone is a whole call under four rates and two quotas, counted, with 10,000 devices in the directory.
+func BenchmarkCheckDone(b *testing.B) {
+	const plenty = 1_000_000_000
+	c := newCrowd(b, 10_000,
+		gate.Limit{Kind: gate.RateLimit, Amount: plenty}, gate.Limit{Kind: gate.RateLimit, Per: gate.OrganizationSubject, Amount: plenty},
+		gate.Limit{Kind: gate.RateLimit, Per: gate.DeviceSubject, Amount: plenty}, gate.Limit{Kind: gate.RateLimit, Per: gate.DeviceSubject, Behavior: "behavior-0", Amount: plenty},
+		gate.Limit{Kind: gate.DayLimit, Amount: plenty}, gate.Limit{Kind: gate.MonthLimit, Amount: plenty})
+	const callers = 32
+	stride := len(c.requests)/callers/behaviors*behaviors + behaviors // so that all call behavior-0
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		call, err := c.config.Check(&c.requests[i%callers*stride%len(c.requests)])
+		if err != nil || !call.Allowed() {
+			b.Fatal("refused")
+		}
+		call.Done(authority.Outcome{Status: 200, Out: 1000})
+		i++
 	}
 }

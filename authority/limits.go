@@ -20,11 +20,11 @@ func (c *Call) take(now time.Time) {
 	}
 	who := ratelimit.Caller{Account: c.Caller.Account.ID, Organization: c.Caller.Organization.ID, Device: c.Caller.Device.ID, Behavior: c.Behavior.Name,
 		Plan: plan, Throttles: throttles}
-	use := ratelimit.Call{Now: now, Cost: int64(c.Behavior.Cost)}
+	c.use = ratelimit.Call{Now: now, Cost: int64(c.Behavior.Cost)}
 	if plan.CountsPatients(c.Behavior.Name) {
-		use.Patients = c.patients()
+		c.use.Patients = c.patients()
 	}
-	c.taken, c.Exceeded = c.authority.limits.Take(&who, &use)
+	c.taken, c.Exceeded = c.authority.limits.Take(&who, &c.use)
 	if c.Exceeded.Refused() {
 		c.Reason = c.Exceeded.Reason
 	}
