@@ -116,6 +116,7 @@ func credentialRoutes() []route {
 		post("/v1/enrollments/{enrollment}/cancellation", write(changes, cancelEnrollment)),
 		get("/v1/credentials", credentials.list),
 		get("/v1/credentials/{credential}", read(byPath("credential", (*exchange).showCredential))),
+		post("/v1/credentials/leaked", reportLeak),
 		post("/v1/credentials/{credential}/revocation", write(changes, revokeCredential)),
 		get("/v1/remediations", remediations.list),
 		post("/v1/remediations", write(creates, createRemediation)),

@@ -186,6 +186,10 @@ func operations() []operation {
 			_, err := o.RevokeKey(by, s.live.got.KeyID, gate.KeyCompromise, "test")
 			return err
 		}},
+		{"Leaked", gate.Stop, "ben", gate.CredentialRevoked, gate.LeakedNotice, func(o *office, s *scene, by authority.By) error {
+			_, err := o.Leaked(by, authority.Leak{Key: s.live.got.Key, Why: "test"})
+			return err
+		}},
 		{"RevokeCertificate", gate.Stop, "ben", gate.CredentialRevoked, gate.CredentialNotice, func(o *office, s *scene, by authority.By) error {
 			_, err := o.RevokeCertificate(by, s.live.got.Certificate.ID, gate.KeyCompromise, "test")
 			return err

@@ -166,6 +166,8 @@ type DecisionFilter struct {
 	Since       time.Time // inclusive
 	Until       time.Time // exclusive
 	Before      *[16]byte // only decisions with a smaller identifier, which is to say older ones
+	// ProvenHandle asks for calls with the whole key of this handle, whoever made them.
+	ProvenHandle string
 }
 
 // files reports whether decisions filed under the note's device may match.
@@ -177,6 +179,7 @@ func (f *DecisionFilter) matches(n *note) bool {
 	switch {
 	case !f.files(n),
 		f.ID != nil && *f.ID != n.id,
+		f.ProvenHandle != "" && (n.flags&keyProven == 0 || text(n.handle[:]) != f.ProvenHandle),
 		f.Reason != nil && *f.Reason != gate.Reason(n.reason),
 		!f.Fingerprint.IsZero() && f.Fingerprint != n.fingerprint,
 		f.Peer.IsValid() && (n.flags&peerKnown == 0 || f.Peer.As16() != n.peer),

@@ -203,6 +203,25 @@ func (x *machine) revokeKey() {
 		commit: func() { k.revoked = true }})
 }
 
+// leaked reports a key, or one that nobody has, as known to others.
+func (x *machine) leaked() {
+	k := pick(x, "key", x.keys, func(k *mKey) bool { return !k.revoked && k.text != "" })
+	text, _, _ := gate.NewKey(gate.Production, strings.NewReader(strings.Repeat("nobody has this ", 8)))
+	if k != nil {
+		text = k.text
+	}
+	a, why := x.actor(gate.Stop, ""), x.why()
+	r := a.refusals(gate.Stop)
+	r.when(k == nil, gate.NotFound)
+	r.when(why == "", gate.Invalid)
+	if k != nil && (k.revoked || k.text == "") {
+		return // nothing is changed then, or nobody knows it
+	}
+	x.try(attempt{name: "Leaked", by: a, refused: r, notices: []gate.NoticeKind{gate.LeakedNotice},
+		do:     func(by authority.By) error { _, err := x.Leaked(by, authority.Leak{Key: text, Why: why}); return err },
+		commit: func() { k.revoked = true }})
+}
+
 func (x *machine) revokeCertificate() {
 	c := pick(x, "certificate", x.certs, func(c *mCert) bool { return !c.revoked })
 	id := gate.CertificateID("crt_none")

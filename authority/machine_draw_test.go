@@ -162,7 +162,7 @@ func (x *machine) operations() map[string]func(*machine) {
 		"Recertify": (*machine).recertify, "ReportChange": (*machine).reportChange, "JudgeChange": (*machine).judgeChange,
 		"UpdateProfile": (*machine).updateProfile, "PassRecertification": (*machine).passRecertification, "Join": (*machine).join,
 		"Release": (*machine).release, "TakeLink": (*machine).takeLink, "Redeem": (*machine).redeem, "Acknowledge": (*machine).acknowledge,
-		"CancelEnrollment": (*machine).cancelEnrollment, "RevokeKey": (*machine).revokeKey, "RevokeCertificate": (*machine).revokeCertificate,
+		"CancelEnrollment": (*machine).cancelEnrollment, "RevokeKey": (*machine).revokeKey, "Leaked": (*machine).leaked, "RevokeCertificate": (*machine).revokeCertificate,
 		"RevokeCredential": (*machine).revokeCredential,
 		"SandboxKey":       (*machine).sandboxKey, "Impose": (*machine).impose, "Lift": (*machine).lift,
 		"ProposePerson": (*machine).proposeStaff, "ProposeForPerson": (*machine).proposeChange, "RedeemStaffLink": (*machine).redeemStaffLink, "RenewStaff": (*machine).renewStaff,
@@ -178,7 +178,7 @@ func (x *machine) operations() map[string]func(*machine) {
 }
 
 // endings are what leaves less to do afterwards, and is done less often.
-var endings = []string{"EndContract", "CloseAccount", "DisableStaff", "RevokeStaffCertificate", "RevokeCertification", "Reject", "Withdraw", "RevokeKey", "RevokeCertificate", "RevokeCredential", "RetireCA"}
+var endings = []string{"EndContract", "CloseAccount", "DisableStaff", "RevokeStaffCertificate", "RevokeCertification", "Reject", "Withdraw", "RevokeKey", "RevokeCertificate", "RevokeCredential", "RetireCA", "Leaked"}
 
 // next draws an operation.
 func (x *machine) next(names []string) string {

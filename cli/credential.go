@@ -8,7 +8,7 @@ import (
 )
 
 func (t *tool) credentialCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "credential", Short: "Keys and certificates of devices: list, revoke; enrollments and their links"},
+	return t.connected(t.group(&cobra.Command{Use: "credential", Short: "Keys and certificates of devices: list, revoke, report as leaked; enrollments and their links"},
 		t.lister(lists{use: "list", short: "Lists keys and certificates", path: "/v1/credentials", byAccount: true, byDevice: true, columns: []column{
 			{"ID", "id"}, {"KIND", "kind"}, {"ENVIRONMENT", "environment"}, {"STATE", "state"}, {"ISSUED", "issued_at"}, {"FIRST USED", "first_used_at"},
 			{"LAST USED", "last_used_at"}, {"FROM", "last_used_from"}, {"ENDS", "ends_at"}, {"REPLACED BY", "replaced_by"}, {"DEVICE", "device"}, {"IMPORTED BY", "imported.import.by"}, {"IMPORTED", "imported.import.at"}}}),
@@ -23,6 +23,8 @@ func (t *tool) credentialCommand() *cobra.Command {
 					done: func(o object) string { return "enrollment " + o.text("id") + " is " + o.text("state") }}, nil
 			}}),
 		t.credentialRevoke(),
+		t.leakCommand(),
+		t.scanCommand(),
 	))
 }
 

@@ -33,6 +33,7 @@ import (
 //	changed            fails if nothing has
 //	customer SLUG      makes a customer with a production device that may call
 //	foreign FILE       puts a customer's own CA and a certificate of it in the file's @CA@ and @LEAF@
+//	secret SLUG FILE   writes its key
 //	call SLUG METHOD PATH     calls with its credential
 //	pass DURATION      lets time pass, and the jobs run
 //	calling SLUG METHOD PATH  calls again and again until the script ends
@@ -49,7 +50,7 @@ func TestScripts(t *testing.T) {
 				Setup: s.setup,
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"link": s.link, "staff-link": s.staffLink, "code": code, "unchanged": s.unchanged, "changed": s.changed,
-					"customer": s.customer, "call": s.call, "calling": s.calling, "pass": s.pass, "foreign": s.foreign,
+					"customer": s.customer, "call": s.call, "calling": s.calling, "pass": s.pass, "foreign": s.foreign, "secret": s.secret,
 				},
 			})
 		})
@@ -225,6 +226,10 @@ func (s *server) changed(ts *testscript.TestScript, _ bool, _ []string) {
 
 func (s *server) customer(_ *testscript.TestScript, _ bool, args []string) {
 	s.customers[args[0]] = s.MustProduction(args[0])
+}
+
+func (s *server) secret(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(s.customers[args[0]].Key+"\n"), 0o600))
 }
 
 func (s *server) call(_ *testscript.TestScript, _ bool, args []string) {

@@ -62,6 +62,8 @@ const (
 	FindingsNotice    NoticeKind = "findings"    // what was found wanting, and until when answers are due
 	RenewedNotice     NoticeKind = "renewed"     // a key or certificate was renewed by whoever holds the credential
 
+	LeakedNotice NoticeKind = "leaked" // a key or certificate became known to others and was revoked
+
 	ContractEndsNotice       NoticeKind = "contract-ends"       // a reminder, as are the following; see Countdown
 	RecertificationDueNotice NoticeKind = "recertification-due" // of a certification that ends before the contract
 	CertificateEndsNotice    NoticeKind = "certificate-ends"
@@ -81,7 +83,7 @@ const (
 func NoticeKinds() []NoticeKind {
 	return slices.Concat([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice}, customerReminders(), StaffNoticeKinds())
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice, LeakedNotice}, customerReminders(), StaffNoticeKinds())
 }
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
@@ -119,7 +121,7 @@ func Recipients(a *Account, kind NoticeKind) []Contact {
 	switch kind {
 	case EnrollmentNotice, FindingsNotice, CertificateEndsNotice, KeyEndsNotice, OldInUseNotice, LinkEndsNotice:
 		roles = []ContactRole{TechnicalContact}
-	case RenewedNotice:
+	case RenewedNotice, LeakedNotice:
 		roles = []ContactRole{TechnicalContact, SecurityContact}
 	case ContractEndsNotice, RecertificationDueNotice:
 		roles = []ContactRole{TechnicalContact, BusinessContact}

@@ -101,7 +101,7 @@ func TestWhoIsToldWhat(t *testing.T) {
 		switch kind {
 		case gate.EnrollmentNotice, gate.FindingsNotice, gate.CertificateEndsNotice, gate.KeyEndsNotice, gate.OldInUseNotice, gate.LinkEndsNotice:
 			want = account.Contacts[1:2] // nobody else can take a credential
-		case gate.RenewedNotice:
+		case gate.RenewedNotice, gate.LeakedNotice:
 			want = account.Contacts[1:] // who holds the credential, and who watches over it
 		case gate.ContractEndsNotice, gate.RecertificationDueNotice:
 			want = account.Contacts[:2]

@@ -169,6 +169,8 @@ func sample(kind gate.NoticeKind) Data {
 	switch kind {
 	case gate.CredentialNotice:
 		data.Noun, data.Name = "key", "key_01jq8z5v3n7t2m4k6h9r0s1w2z"
+	case gate.LeakedNotice:
+		data.Noun, data.Name, data.Verb = "key", "key_01jq8z5v3n7t2m4k6h9r0s1w2z", "leaked"
 	case gate.RejectedNotice:
 		data.Verb, data.Why = "rejected", "The demo was not shown."
 	case gate.TakenNotice:
