@@ -58,6 +58,7 @@ func (x *machine) requestCertification() {
 	behaviors, purposes, known := x.grant()
 	in.Profile.Grant = gate.Grant{Behaviors: behaviors, Purposes: purposes}
 	r.when(c == nil, gate.NotFound)
+	r.when(c != nil && x.gone(c.account), gate.Conflict)
 	r.when(!known, gate.Invalid)
 	for range x.between(0, 2, "devices") {
 		d, dev := x.deviceOf(func(d *mDevice) bool { return c != nil && d.account == c.account && d.env == gate.Production })

@@ -22,6 +22,9 @@ func (x *machine) release() {
 	d, device := x.deviceOf(func(d *mDevice) bool {
 		return d.env != gate.Sandbox && !x.full(d, x.now()) && (!x.setting || d.env == gate.Production)
 	})
+	if late := x.joinedLate(); late != nil && x.chance(2, "one that joined") {
+		d, device = late, late.id
+	}
 	var c *mCase
 	var id gate.CertificationID
 	if d != nil && d.env == gate.Production != x.chance(15, "the wrong way") {
@@ -54,8 +57,18 @@ func (x *machine) release() {
 		}})
 }
 
+// joinedLate is a device that joined a case and may be released, if there is any.
+func (x *machine) joinedLate() *mDevice {
+	for _, d := range x.devices {
+		if !x.full(d, x.now()) && slices.ContainsFunc(x.cases, func(c *mCase) bool { return c.joined[d.id] != "" && x.standsOf(c) }) {
+			return d
+		}
+	}
+	return nil
+}
+
 func (x *machine) againstRelease(r *refusals, a *actor, d *mDevice, c *mCase) {
-	r.when(x.full(d, x.now()) || d.env == gate.Sandbox, gate.Conflict)
+	r.when(x.full(d, x.now()) || d.env == gate.Sandbox || x.gone(d.account), gate.Conflict)
 	if d.env != gate.Production {
 		r.when(d.env == gate.Preprod && c != nil, gate.Invalid)
 		return

@@ -44,6 +44,7 @@ func (x *machine) createOrganization() {
 	of, id := x.accountOf()
 	in := gate.Organization{Account: id, Slug: sampled(x, "slug", []string{"main", "north", "south"}), Name: "Part"}
 	r.when(of == nil, gate.NotFound)
+	r.when(x.gone(id), gate.Conflict)
 	r.when(slices.ContainsFunc(x.orgs, func(o *mOrg) bool { return o.account == id && o.slug == in.Slug }), gate.Exists)
 	var made *gate.Organization
 	x.try(attempt{name: "CreateOrganization", by: a, refused: r,
@@ -61,6 +62,7 @@ func (x *machine) createDevice() {
 	r.when(org == nil, gate.NotFound)
 	if org != nil {
 		in.Organization = org.id
+		r.when(x.gone(org.account), gate.Conflict)
 	}
 	r.when(slices.ContainsFunc(x.devices, func(d *mDevice) bool { return org != nil && d.org == org.id && d.slug == in.Slug }), gate.Exists)
 	var made *gate.Device
@@ -96,7 +98,7 @@ func (x *machine) createContract() {
 	in.Grant = gate.Grant{Behaviors: behaviors, Purposes: purposes}
 	r.when(!known || !isDay(in.First) || in.Last < in.First, gate.Invalid)
 	c := mContractOf(&in)
-	r.when(len(r) == 0 && x.overlaps(c), gate.Conflict)
+	r.when(x.gone(id) || len(r) == 0 && x.overlaps(c), gate.Conflict)
 	var made *gate.Contract
 	x.try(attempt{name: "CreateContract", by: a, refused: r,
 		do:     func(by authority.By) (err error) { made, err = x.CreateContract(by, in); return err },
@@ -142,7 +144,7 @@ func (x *machine) renew() {
 		*next = mContract{account: c.account, first: c.last.AddDays(1), zone: c.zone, behaviors: c.behaviors, purposes: c.purposes, signed: c.signed, of: c.id}
 		next.last = next.first.AddDays(x.between(-1, 200, "length"))
 		in.Last = next.last
-		r.when(c.over(x.now()), gate.Conflict)
+		r.when(c.over(x.now()) || x.gone(c.account), gate.Conflict)
 		r.when(next.last < next.first, gate.Invalid)
 		r.when(len(r) == 0 && x.overlaps(next), gate.Conflict)
 		// What is certified goes on only with everything signed.
@@ -292,12 +294,24 @@ func (x *machine) takeOver() {
 		in.Certified.ApprovedOn = "2040-01-01"
 		r.when(true, gate.Invalid)
 	}
+	token := ""
+	if x.roll(2, "token") == 1 {
+		token = "the-token-from-before-of-" + in.Account.Slug
+		in.Devices[0].Old = authority.OldCredentials{Tokens: []string{token}}
+		r = append(r, a.refusals(gate.TrustForeign)...)
+	}
+	var made gate.ImportID
 	x.try(attempt{name: "Import", by: a, refused: r,
-		do: func(by authority.By) error {
-			_, err := x.Import(by, authority.Takeover{Source: "a spreadsheet", Customers: []authority.Customer{in}})
+		do: func(by authority.By) (err error) {
+			made, err = x.Import(by, authority.Takeover{Source: "a spreadsheet", Customers: []authority.Customer{in}})
 			return err
 		},
-		commit: func() { x.hasCustomer(in.Account.Slug, a.id) }})
+		commit: func() {
+			x.hasCustomer(in.Account.Slug, a.id)
+			if token != "" {
+				x.broughtIn(made, a.id, in.Account.Slug, token)
+			}
+		}})
 }
 
 // hasCustomer notes a customer that came in whole, and who approved it by taking it over.

@@ -154,7 +154,7 @@ func (x *machine) operations() map[string]func(*machine) {
 		"CreateContract": (*machine).createContract, "EndContract": (*machine).endContract, "Renew": (*machine).renew, "Amend": (*machine).amend,
 		"ProposeExtension": (*machine).proposeExtension, "ConfirmExtension": (*machine).confirmExtension, "CloseAccount": (*machine).closeAccount,
 		"ProposeDeletion": (*machine).proposeDeletion, "DeleteAccount": (*machine).deleteAccount,
-		"Onboard": (*machine).onboard, "Import": (*machine).takeOver,
+		"Onboard": (*machine).onboard, "Import": (*machine).takeOver, "ConfirmImport": (*machine).confirmImport, "RejectImport": (*machine).rejectImport,
 		"RequestCertification": (*machine).requestCertification, "ScheduleInterview": (*machine).scheduleInterview,
 		"CancelInterview": (*machine).cancelInterview, "MissInterview": (*machine).missInterview, "HoldInterview": (*machine).holdInterview,
 		"AnswerQuestions": (*machine).answerQuestions, "CloseFinding": (*machine).closeFinding, "Approve": (*machine).approve,
@@ -180,8 +180,18 @@ func (x *machine) operations() map[string]func(*machine) {
 // endings are what leaves less to do afterwards, and is done less often.
 var endings = []string{"EndContract", "CloseAccount", "DisableStaff", "RevokeStaffCertificate", "RevokeCertification", "Reject", "Withdraw", "RevokeKey", "RevokeCertificate", "RevokeCredential", "RetireCA", "Leaked"}
 
-// next draws an operation.
+// otherHalves are what somebody else must do after an operation: whoever did that is tempted to do this as well.
+var otherHalves = map[string]string{
+	"Join": "Release", "Approve": "Release", "HoldInterview": "Approve", "ReportChange": "JudgeChange", "Import": "ConfirmImport", "ProposeExtension": "ConfirmExtension",
+	"ProposeContacts": "ConfirmContacts", "ProposeLowering": "ConfirmLowering", "ProposePerson": "ConfirmStaff", "ProposeForPerson": "ConfirmStaff", "Impose": "Lift",
+}
+
+// next draws an operation: often the other half of what was done last.
 func (x *machine) next(names []string) string {
+	if half := otherHalves[x.last]; half != "" && x.roll(2, "the other half") == 1 {
+		x.last = ""
+		return half
+	}
 	name := sampled(x, "operation", names)
 	if slices.Contains(endings, name) && !x.chance(3, "an ending") {
 		return sampled(x, "operation", []string{"Tick", "ScheduleInterview", "HoldInterview", "Approve", "Release", "TakeLink", "Redeem", "UpdateProfile", "PassRecertification"})
@@ -234,4 +244,11 @@ func (x *machine) pass() {
 		x.rt.Fatalf("%d first uses were not written down", used)
 	}
 	x.tally["Tick"]++
+}
+
+// gone says whether the account is terminated: nothing new begins in it.
+func (x *machine) gone(account gate.AccountID) bool {
+	return slices.ContainsFunc(x.stops, func(s *mStop) bool {
+		return s.terminate && s.subject == gate.Subject{Kind: gate.AccountSubject, ID: string(account)} && s.runs(x.now())
+	})
 }

@@ -90,14 +90,14 @@ func (x *machine) noticeOf(suits func(*mNotice) bool) (n *mNotice, record *gate.
 }
 
 func (x *machine) tellNotice() {
-	n, record, etag := x.noticeOf(func(n *mNotice) bool { return !n.told && n.kind != gate.EnrollmentNotice })
+	n, record, etag := x.noticeOf(func(n *mNotice) bool { return !n.told && !n.linked() })
 	a, in := x.actor(gate.DeliverNotice, etag), gate.Telling{Who: "Ann", How: "by telephone"}
 	if x.chance(15, "nobody told") {
 		in.Who = ""
 	}
 	r := a.refusals(gate.DeliverNotice)
 	r.when(n == nil, gate.NotFound)
-	r.when(n != nil && (n.told || n.kind == gate.EnrollmentNotice), gate.Conflict)
+	r.when(n != nil && (n.told || n.linked()), gate.Conflict)
 	r.when(in.Who == "", gate.Invalid)
 	x.try(attempt{name: "TellNotice", by: a, refused: r,
 		do:     func(by authority.By) error { _, err := x.TellNotice(by, record.ID, in); return err },
@@ -106,8 +106,8 @@ func (x *machine) tellNotice() {
 
 // replayNotice is preceded by a mail server that refuses the notice, mostly.
 func (x *machine) replayNotice() {
-	n, record, _ := x.noticeOf(func(n *mNotice) bool { return !n.told && n.kind != gate.EnrollmentNotice })
-	if n != nil && !n.told && n.kind != gate.EnrollmentNotice && !x.chance(4, "not tried") {
+	n, record, _ := x.noticeOf(func(n *mNotice) bool { return !n.told && !n.linked() })
+	if n != nil && !n.told && !n.linked() && !x.chance(4, "not tried") {
 		n.failed = true
 		x.must(x.Store().Bookkeep(func(tx *certstore.Tx) error {
 			tried := record.Attempted(gate.Attempt{Channel: gate.MailChannel, Channels: []string{gate.MailChannel}, At: x.now(), Permanent: true, Problem: "refused"})
@@ -119,8 +119,13 @@ func (x *machine) replayNotice() {
 	a := x.actor(gate.DeliverNotice, tag(record))
 	r := a.refusals(gate.DeliverNotice)
 	r.when(n == nil, gate.NotFound)
-	r.when(n != nil && (n.told || !n.failed || n.kind == gate.EnrollmentNotice), gate.Conflict)
+	r.when(n != nil && (n.told || !n.failed || n.linked()), gate.Conflict)
 	x.try(attempt{name: "ReplayNotice", by: a, refused: r,
 		do:     func(by authority.By) error { _, err := x.ReplayNotice(by, record.ID); return err },
 		commit: func() { n.failed = false }})
+}
+
+// linked says that a secret link is in the notice, which nobody tells and which is sent once.
+func (n *mNotice) linked() bool {
+	return n.kind == gate.EnrollmentNotice || n.kind == gate.StaffLinkNotice
 }

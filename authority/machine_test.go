@@ -24,6 +24,7 @@ type machine struct {
 	clock   *clock
 	tally   map[string]int // committed changes by operation
 	setting bool           // it sets the scene, see begin
+	last    string         // what was committed last
 	tempted gate.StaffID   // who must not do what comes next, and is tempted to: who has done the other half of it
 }
 
@@ -98,6 +99,11 @@ func (x *machine) actor(action gate.Action, etag string) *actor {
 	from := x.people
 	if len(able) > 0 && x.between(0, 4, "able") > 0 {
 		from = able
+	}
+	if x.chance(2, "of all trades") { // between whose two acts nothing stands but the separation of duties
+		if able = slices.DeleteFunc(slices.Clone(able), func(p *mPerson) bool { return len(p.roles) < 4 }); len(able) > 0 {
+			from = able
+		}
 	}
 	a := &actor{mPerson: sampled(x, "who", from)}
 	if p := x.person(x.tempted); p != nil && x.chance(2, "tempted") {
@@ -181,6 +187,7 @@ func (x *machine) try(a attempt) {
 	x.attributed(a, &event)
 	x.announced(a, &event, told)
 	x.tally[a.name]++
+	x.last = a.name
 	a.commit()
 	if by.Once != nil {
 		x.repeated(a, by)

@@ -20,6 +20,7 @@ type model struct {
 	certs     []*mCert
 	links     []*mLink
 	stops     []*mStop
+	imports   []*mImport
 	notices   map[gate.NoticeID]*mNotice
 	hosts     map[string]*mHost
 	cas       []*mCA
@@ -119,6 +120,7 @@ type mKey struct {
 	text    string
 	used    bool // written down as used
 	inUse   bool // the customer calls with it
+	waits   bool // imported, and no second admin has confirmed it
 	revoked bool
 }
 
@@ -205,6 +207,7 @@ var rights = map[gate.Action][]gate.Role{
 	gate.ManageStaff:      {gate.Admin},
 	gate.ManageSite:       {gate.Admin},
 	gate.ManageCAs:        {gate.Admin},
+	gate.TrustForeign:     {gate.Admin},
 }
 
 func can(roles []gate.Role, a gate.Action) bool {
