@@ -338,7 +338,7 @@ var remedies = map[gate.Reason]remedy{
 	gate.AbnormalUsage:          {"an operator or approver, who can lift it; whoever throttled, only within 15 minutes", "certgate remediation list --account ACCOUNT"},
 	gate.SourceExceeded:         {theCustomer + ": it sends what is refused again and again", ""},
 	gate.ClockUnusable:          {"OneRecord's operators", ""},
-	gate.StateUnconfirmed:       {"two admins, who confirm that the host may be served so, or that events are lost", "certgate host list, certgate audit loss"},
+	gate.StateUnconfirmed:       {"two admins, who confirm that the host may be served so; after a restore, that events are lost (certgate audit loss)", "certgate host list"},
 }
 
 // commandFor fills in the caller, if it is known.

@@ -23,6 +23,8 @@ func storyCaddyfile() (string, error) {
 		{"closed      2026-12-24 2026-12-31", "closed      2027-07-06 2027-12-31"},
 		{"# smtp mail.example.com:587 {\n\t\t#	from          certification@example.com\n\t\t#	username      certgate\n\t\t#	password_file /etc/certgate/smtp-password\n\t\t# }", "smtp {$SMTP}"},
 		{"# webhook https://hooks.example.com/certgate {\n\t\t#	secret_file /etc/certgate/webhook-secret\n\t\t# }", "webhook {$WEBHOOK} {\n\t\t\tsecret_file {$WORK}/webhook-secret\n\t\t\tallow_private\n\t\t}"},
+		// A client of a story calls on while it is refused, to see when it is let in again.
+		{"# source_limit rate 60/60s burst 300", "source_limit off"},
 		{"tls {", "tls internal {"},
 		{"\napi.example.com {", "\n{$API} {"},
 		{"reverse_proxy https://10.0.0.5:8443", "reverse_proxy {$UPSTREAM}"},
