@@ -13,7 +13,7 @@ import (
 // the model what it does.
 var readers = []string{
 	"AccountStatus", "Anchors", "CAByName", "CAEnds", "CRL", "Channels", "CheckAll", "Decisions", "Deletable", "Directory", "Dossier", "Effect", "Enrollment", "Export",
-	"Failed", "Forecast", "ImportByID", "Imports", "KnownToken", "LastVerification", "LeavesByCA", "Loss", "MAC", "Notices", "Now", "Observed", "Operator", "Pooled", "Preview", "Prove",
+	"Failed", "Forecast", "Handover", "ImportByID", "Imports", "KnownToken", "LastVerification", "LeavesByCA", "Loss", "MAC", "Notices", "Now", "Observed", "Operator", "Pooled", "Preview", "Prove",
 	"ProveSince", "Queue", "Ready", "Recognize", "Rehearse", "Requirements", "Stats", "Store", "Usage", "UsageFinal", "UsageLag", "UsesOf", "Verify",
 	// These change what is in memory, or begin and end the whole.
 	"Close", "DecisionID", "FlushUsage", "HandshakeRefused", "LogRefusal", "Start", "Unavailable",
@@ -29,7 +29,6 @@ var elsewhere = map[string]string{
 	"AcceptLoss":       "as ProposeLoss",
 	"RenewKey":         "of a customer's own call, which no member of staff makes: renewal_test.go",
 	"RenewCertificate": "as RenewKey",
-	"RevokeCredential": "RevokeKey and RevokeCertificate by another name, but for the last one of a device: revocation_test.go",
 }
 
 // asked are the readers that want to know who asks.
