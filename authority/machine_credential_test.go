@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
@@ -153,6 +154,13 @@ func (x *machine) redeemed(l *mLink, public int, got *authority.Credential) {
 	if l.key != nil {
 		l.key.revoked = true
 	}
+	if l.key == nil {
+		for _, k := range x.keys { // the new one takes their place
+			if k.device == l.device && k.live(x.now()) && k.ends.IsZero() && !k.waits {
+				k.ends = x.now().Truncate(time.Second).Add(30 * 24 * time.Hour)
+			}
+		}
+	}
 	if l.cert == nil {
 		k := got.Certificate
 		l.cert = &mCert{id: k.ID, mark: k.Fingerprint, issuer: k.Issuer, public: public, device: l.device, from: k.NotBefore, to: k.NotAfter}
@@ -201,7 +209,7 @@ func (x *machine) cancelEnrollment() {
 }
 
 func (x *machine) revokeKey() {
-	k := pick(x, "key", x.keys, (*mKey).live)
+	k := pick(x, "key", x.keys, func(k *mKey) bool { return !k.revoked })
 	id := gate.KeyID("key_none")
 	if k != nil {
 		id = k.id
@@ -262,9 +270,9 @@ func (x *machine) revokeCredential() {
 	id, revoked, last := "crt_none", false, false
 	if x.chance(50, "a key") {
 		id = "key_none"
-		if k = pick(x, "key", x.keys, (*mKey).live); k != nil {
+		if k = pick(x, "key", x.keys, func(k *mKey) bool { return !k.revoked }); k != nil {
 			id, revoked = string(k.id), k.revoked
-			last = k.live() && !slices.ContainsFunc(x.keys, func(o *mKey) bool { return o != k && o.device == k.device && o.live() })
+			last = k.live(x.now()) && !slices.ContainsFunc(x.keys, func(o *mKey) bool { return o != k && o.device == k.device && o.live(x.now()) })
 		}
 	} else if c = pick(x, "certificate", x.certs, func(c *mCert) bool { return !c.revoked }); c != nil {
 		id, revoked = string(c.id), c.revoked

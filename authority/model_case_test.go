@@ -216,7 +216,7 @@ func (m *model) may(k *mKey, c *mCert, host string, now time.Time) gate.Reason {
 			return gate.CertificateRevoked
 		}
 	}
-	if k.revoked || k.waits || env != gate.Sandbox && c.device != d {
+	if !k.live(now) || k.waits || env != gate.Sandbox && c.device != d {
 		return gate.InvalidToken
 	}
 	if r := m.stopped(k, c, now); r != gate.Allowed {

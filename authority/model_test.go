@@ -118,9 +118,10 @@ type mKey struct {
 	id      gate.KeyID
 	device  *mDevice
 	text    string
-	used    bool // written down as used
-	inUse   bool // the customer calls with it
-	waits   bool // imported, and no second admin has confirmed it
+	used    bool      // written down as used
+	inUse   bool      // the customer calls with it
+	ends    time.Time // once another has taken its place; zero until then
+	waits   bool      // imported, and no second admin has confirmed it
 	revoked bool
 }
 
@@ -326,7 +327,7 @@ func (s *mStop) runs(now time.Time) bool {
 
 func (s *mStop) ahead(now time.Time) bool { return s.planned && !s.lifted && now.Before(s.from) }
 
-func (k *mKey) live() bool { return !k.revoked }
+func (k *mKey) live(now time.Time) bool { return !k.revoked && (k.ends.IsZero() || now.Before(k.ends)) }
 func (c *mCert) live(now time.Time) bool {
 	return !c.revoked && !now.Before(c.from) && !now.After(c.to)
 }
@@ -339,7 +340,7 @@ func (l *mLink) usable(now time.Time) bool {
 func (m *model) full(d *mDevice, now time.Time) bool {
 	keys, certs := 0, 0
 	for _, k := range m.keys {
-		if k.device == d && k.live() {
+		if k.device == d && k.live(now) {
 			keys++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -132,7 +133,7 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 		return gate.Event{}, err
 	}
 	if !repeat {
-		if err := a.hasRoom(e.Device); err != nil {
+		if err := errors.Join(a.hasRoom(e.Device), a.retireKeys(tx, e.Device)); err != nil {
 			return gate.Event{}, err
 		}
 	} else {
@@ -161,14 +162,49 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 		Detail: fmt.Sprintf("redemption %d, %s and %s", next.Redemptions, m.keyRecord.ID, m.certificate.ID)}, nil
 }
 
+// retireKeys gives the keys that the device has an end: the one that is being handed out takes their place. One that waits for an import to be
+// confirmed is not in use yet, and stays as it is.
+func (a *Authority) retireKeys(tx *certstore.Tx, device gate.DeviceID) error {
+	for _, known := range a.dir.Keys(device) {
+		k, err := certstore.Get[gate.Key](tx, string(known.ID))
+		if err != nil {
+			return err
+		}
+		if k.State(a.now()) != gate.Active {
+			continue
+		}
+		retired := k.Replaced(a.moment())
+		certstore.Put(tx, &retired)
+	}
+	return nil
+}
+
+// lastEnd is when the last of the device's earlier keys ends; zero if none goes on.
+func (a *Authority) lastEnd(tx *certstore.Tx, device gate.DeviceID) (last time.Time, err error) {
+	for _, known := range a.dir.Keys(device) {
+		k, err := certstore.Get[gate.Key](tx, string(known.ID))
+		if err != nil {
+			return last, err
+		}
+		if k.RetireAt != nil && k.State(a.now()).Live() && k.RetireAt.After(last) {
+			last = *k.RetireAt
+		}
+	}
+	return last, nil
+}
+
 // tellTaken tells everybody at the customer that the credential was taken: if it was somebody else, they are the ones who can know.
 func (a *Authority) tellTaken(tx *certstore.Tx, e *gate.Enrollment, d *gate.Device) error {
 	path, err := a.devicePath(d)
 	if err != nil {
 		return err
 	}
+	until, err := a.lastEnd(tx, d.ID)
+	if err != nil {
+		return err
+	}
 	_, err = a.notify(tx, e.Account, gate.TakenNotice, notify.Data{Noun: "device", Name: path, Environment: d.Environment.String(),
-		Case: e.Certification, Verb: "taken", From: a.moment()})
+		Case: e.Certification, Verb: "taken", From: a.moment(), Until: until})
 	return err
 }
 

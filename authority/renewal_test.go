@@ -3,6 +3,7 @@ package authority_test
 import (
 	"bytes"
 	"encoding/pem"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -287,5 +288,26 @@ func TestEachRenewalIsToldToTheTechnicalAndSecurityContacts(t *testing.T) {
 	}
 	if told != 2 {
 		t.Errorf("%d notices, want 2", told)
+	}
+}
+
+// A link is another way to a new key: the one before goes on for as long as after a renewal, and the customer is told until when.
+func TestAKeyFromALinkTakesThePlaceOfTheOneBefore(t *testing.T) {
+	o := newOffice(t)
+	acme := o.customer("acme")
+	_, token := o.release(acme.device.ID, o.Directory().Certifications(acme.account.ID)[0].ID)
+	got, err := o.Redeem(token, newCSR(t))
+	must(t, err)
+	before := o.Directory().Key(acme.got.KeyID)
+	if before.RetireAt == nil || !before.RetireAt.Equal(o.clock.now().Truncate(time.Second).Add(gate.KeyOverlap)) {
+		t.Fatalf("the key before ends at %v", before.RetireAt)
+	}
+	if made := o.Directory().Key(got.KeyID); made.RetireAt != nil {
+		t.Errorf("the new key ends at %v", made.RetireAt)
+	}
+	if !slices.ContainsFunc(o.notices(acme.account.ID), func(n *gate.Notice) bool {
+		return n.Kind == gate.TakenNotice && strings.Contains(n.Body, "The key that the new one replaces is accepted until ")
+	}) {
+		t.Error("the customer is not told until when")
 	}
 }

@@ -47,7 +47,7 @@ func words(line string) (out []string) {
 			quote = 0
 		case quote == 0 && (r == '"' || r == '\''):
 			quote, open = r, true
-		case quote == 0 && (r == ' ' || r == '>' || r == '#'):
+		case quote == 0 && (r == ' ' || strings.ContainsRune("<>#", r)):
 			if open || word.Len() > 0 {
 				out = append(out, word.String())
 			}
@@ -78,6 +78,9 @@ func TestEveryExampleIsACommandLineThatIsUnderstood(t *testing.T) {
 				}
 				if line == "" {
 					continue
+				}
+				if _, piped, found := strings.Cut(line, " | "); found {
+					line = piped
 				}
 				count++
 				typed, ok := strings.CutPrefix(line, name+" ")
