@@ -248,6 +248,10 @@ func (d *dossier) event(x *Export, text []byte, before int64) (int64, error) {
 	return n, nil
 }
 
+// unloggedKinds are the kinds of record that tell of no change of state, so that no event writes them: when a credential was used, and what a
+// device did. They rest on the signature.
+var unloggedKinds = []string{"use", "observed"}
+
 // compare holds each record against the last event that names it.
 func (d *dossier) compare() error {
 	for _, file := range d.manifest.Files {
@@ -260,6 +264,8 @@ func (d *dossier) compare() error {
 		name := recordName{file.Kind, file.ID}
 		last := d.last[name]
 		switch whole := strings.HasPrefix(file.Name, wholePrefix); {
+		case !whole && slices.Contains(unloggedKinds, file.Kind):
+			d.report.Shown++
 		case last.seq < 0:
 			return fmt.Errorf("%s: there, and no event in the dossier wrote it", name)
 		case !whole && !slices.Contains(secretKinds, file.Kind):

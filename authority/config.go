@@ -19,7 +19,7 @@ type Settings struct {
 	PublicURL string // where certgate_public is reached; enrollment links lead there
 	PKIURL    string // where certgate_pki is reached; written into certificates
 	Contact   Contact
-	// APIURLs are where customers call the site of an environment; their kits and enrollment notices say so. Absent: they leave it open.
+	// APIURLs are where customers call the site of an environment; their kits say so. Absent: they leave it open.
 	APIURLs map[gate.Environment]string
 	// Patients say where calls name patients, for plans that limit how many.
 	Patients gate.PatientPlaces

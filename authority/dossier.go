@@ -130,12 +130,15 @@ var secretFields = map[gate.RecordKind][]string{
 	gate.NoticeRecord:     {"sealed_link"},
 }
 
+// bookkept are the kinds of which no event tells, because they change no state: a dossier shows them, and they rest on its signature alone.
+var bookkept = []gate.RecordKind{gate.UseRecord, gate.ObservedRecord}
+
 // putRecord adds a record as it is stored, or without what is secret about it.
 func putRecord(w *audit.DossierWriter, r certstore.Stored) error {
 	name := audit.Record{Kind: string(r.Kind), ID: r.ID}
 	secret := secretFields[r.Kind]
 	if secret == nil {
-		return w.Record(name, true, r.Body)
+		return w.Record(name, !slices.Contains(bookkept, r.Kind), r.Body)
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(r.Body, &fields); err != nil {

@@ -63,6 +63,10 @@ func storied(o *office) *customer {
 	o.clock.advance(time.Minute)
 	_, err = o.Lift(o.ben, r.ID, "it was not ours")
 	must(o.t, err)
+	if reason := o.reason(c.got); reason != gate.Allowed {
+		o.t.Fatal(reason)
+	}
+	o.pass(2 * time.Second) // that it called is written down, without an event
 	return c
 }
 

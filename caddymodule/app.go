@@ -40,8 +40,8 @@ type App struct {
 	// sent before a change of it stay as they were. Required.
 	PublicURL string `json:"public_url,omitempty"`
 
-	// APIURLs are where customers call the sites with `certgate`, by environment. What customers are given when they enroll (the kit of ready
-	// files, the notice) names them; where one is missing, customers put it in themselves, and nothing else depends on it. Default: none.
+	// APIURLs are where customers call the sites with `certgate`, by environment. What customers are given when they enroll, the kit of ready
+	// files, names them; where one is missing, customers put it in themselves, and nothing else depends on it. Default: none.
 	APIURLs map[string]string `json:"api_urls,omitempty"`
 
 	// PKIURL is where anybody reaches the site with `certgate_pki`, usually by plain http. It is written into every certificate and
