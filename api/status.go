@@ -5,6 +5,7 @@ import (
 
 	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/ratelimit"
 )
 
 // OwnStatus is what a device is told about itself at /.well-known/certgate/status, for machines. Days left are whole days, rounded
@@ -21,6 +22,16 @@ type OwnStatus struct {
 	// All that are live, with when each was last used: any of these certificates goes with any of these keys.
 	Certificates []CertificateStatus `json:"certificates,omitempty"`
 	Keys         []KeyStatus         `json:"keys,omitempty"`
+	// Limits are all of the plan, with what is left for this device.
+	Limits []LimitStatus `json:"limits,omitempty"`
+}
+
+// LimitStatus is a limit of the plan and what is left of it now.
+type LimitStatus struct {
+	Name string `json:"name"` // as RateLimit and violated-policies name it
+	gate.Limit
+	Left   int64 `json:"left"`
+	MoreIn int64 `json:"more_in"` // seconds until there is more
 }
 
 // NamedStatus is one of the device's owners, or the device, and what remediations come to for it.
@@ -84,6 +95,9 @@ func Status(call *authority.Call, now time.Time) any {
 	s := *ownStatus(&call.Caller, call.Request.Site.Environment, now)
 	h := holding{call: call, now: now}
 	h.keys, h.certificates = call.Held(now)
+	for _, l := range call.LimitsNow(now) {
+		s.Limits = append(s.Limits, LimitStatus{Name: l.Limit.Name(), Limit: l.Limit, Left: l.Left, MoreIn: ratelimit.Seconds(l.More)})
+	}
 	if s.Certificate != nil {
 		own := h.certificate(call.Caller.Certificate)
 		own.State = credentialState(call.Caller.Certificate.StateAmong(h.certificates, now), call.Caller.Remediations[gate.OfCertificate], now)

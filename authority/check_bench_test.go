@@ -40,7 +40,7 @@ func newCrowd(tb testing.TB, n int, plan ...gate.Limit) *crowd {
 		table[i] = gate.Behavior{Name: fmt.Sprintf("behavior-%d", i), Method: "GET", Path: fmt.Sprintf("/fhir/Kind%d/*", i), Cost: 1}
 		grant.Behaviors = append(grant.Behaviors, table[i].Name)
 	}
-	if c.config, err = a.Start(authority.Settings{Behaviors: table, PublicURL: "https://public.test", PKIURL: "http://pki.test"}); err != nil {
+	if c.config, err = a.Start(authority.Settings{Behaviors: table, PublicURL: "https://public.test", PKIURL: "http://pki.test", SourceLimit: &gate.Limit{Kind: authority.NoSourceLimit}}); err != nil {
 		tb.Fatal(err)
 	}
 	var issuer gate.Fingerprint

@@ -69,3 +69,19 @@ func (c *Call) LimitsLeft() string {
 	var buffer [256]byte
 	return string(c.taken.AppendLeft(buffer[:0], c.authority.now()))
 }
+
+// LimitsNow are what is left of the caller's limits, for a call that was only identified. Asking uses nothing.
+func (c *Call) LimitsNow(now time.Time) []ratelimit.Standing {
+	plan := c.Request.Site.Plan
+	if c.Request.Site.Environment.NeedsCertification() {
+		plan = nil
+		if k := c.Caller.Contract(now); k != nil {
+			plan = k.UsagePlan()
+		}
+	}
+	if c.Caller.Account == nil || c.Caller.Organization == nil || c.Caller.Device == nil {
+		return nil
+	}
+	who := ratelimit.Caller{Account: c.Caller.Account.ID, Organization: c.Caller.Organization.ID, Device: c.Caller.Device.ID, Plan: plan}
+	return c.authority.limits.Standings(&who, now)
+}

@@ -73,6 +73,12 @@ func TestAThrottleTakesEffectOnTheNextRequestAndEndsWhenItIsLifted(t *testing.T)
 	if _, said := call(); !strings.Contains(said, `"throttle";q=2`) || !strings.Contains(said, "abnormal-usage-detected") || !strings.Contains(said, `"violated-policies":["throttle"]`) {
 		t.Errorf("it says %s", said)
 	}
+	w.limit(account, "day 5 per device")
+	for range 2 { // asking is free
+		if _, body := w.get(client, "api.test", "/.well-known/certgate/status", c.Key); !strings.Contains(body, `"limits":[{"name":"day/device","kind":"day","per":"device","amount":5,"left":5,"more_in":`) {
+			t.Errorf("its own status says %s", body)
+		}
+	}
 	if _, body := w.get(client, "api.test", "/.well-known/certgate/status", c.Key); !strings.Contains(body, `"state":"throttled","reason":"scraping"`) {
 		t.Errorf("its own status says %s", body)
 	}

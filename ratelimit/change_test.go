@@ -207,3 +207,26 @@ func TestAThrottleHoldsBesideThePlan(t *testing.T) {
 		}
 	}
 }
+
+func TestAskingWhatIsLeftUsesNothing(t *testing.T) {
+	var b ratelimit.Book
+	who := caller(plan(t, "rate 10", "day 5 per device", "day 3 for fhir-export", "concurrency 2"))
+	for range 2 {
+		b.Take(who, &ratelimit.Call{Now: morning, Cost: 1})
+	}
+	for range 2 {
+		var got []int64
+		for _, s := range restart(&b, morning).Standings(who, morning) {
+			got = append(got, s.Left)
+		}
+		if diff := cmp.Diff([]int64{8, 3, 3, 2}, got); diff != "" { // calls that ran have ended with the process
+			t.Error(diff)
+		}
+		if got := b.Standings(who, morning); got[3].Left != 0 || got[1].More != 15*time.Hour {
+			t.Errorf("%+v", got)
+		}
+	}
+	if got := new(ratelimit.Book).Standings(who, morning); len(got) != 4 || got[0].Left != 10 || got[0].More != 0 {
+		t.Errorf("of a caller who never called: %+v", got)
+	}
+}
