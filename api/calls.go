@@ -201,6 +201,12 @@ func (c *Client) Credentials(ctx context.Context, q Query) (*Page[Credential], e
 	return clientGet[Page[Credential]](ctx, c, "/v1/credentials"+q.encode(), nil)
 }
 
+// OldPepperKeys lists the keys that can still be used and are hashed under an older pepper than the newest.
+func (c *Client) OldPepperKeys(ctx context.Context, q Query) (*Page[Credential], error) {
+	q.pepper = "old"
+	return clientGet[Page[Credential]](ctx, c, "/v1/credentials"+q.encode(), nil)
+}
+
 // Credential reads a key or certificate, the latter with its PEM.
 func (c *Client) Credential(ctx context.Context, id string, o ...Option) (*Credential, error) {
 	return clientGet[Credential](ctx, c, segments("v1", "credentials", id), o)

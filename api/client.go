@@ -62,6 +62,8 @@ type Query struct {
 	Findings string
 	After    string // Page.Next of the page before
 	Limit    int    // 1 to 1000; 0: 100
+
+	pepper string // of keys
 }
 
 func (q Query) encode() string {
@@ -74,7 +76,7 @@ func (q Query) encode() string {
 
 func (q Query) values() url.Values {
 	v := make(url.Values)
-	for name, value := range map[string]string{"account": q.Account, "device": q.Device, "state": q.State, "findings": q.Findings, "after": q.After} {
+	for name, value := range map[string]string{"account": q.Account, "device": q.Device, "state": q.State, "findings": q.Findings, "pepper": q.pepper, "after": q.After} {
 		if value != "" {
 			v.Set(name, value)
 		}

@@ -61,7 +61,7 @@ type Revocation struct {
 }
 
 var credentials = listing[gate.Record, *Credential]{
-	filters: []string{"account", "device"},
+	filters: []string{"account", "device", "pepper"},
 	all:     (*exchange).credentials,
 	id:      gate.Record.RecordID,
 	view:    (*exchange).credentialView,
@@ -77,11 +77,18 @@ func (x *exchange) credentials(q url.Values) ([]gate.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	old, err := pepperFilter(q.Get("pepper"))
+	if err != nil {
+		return nil, err
+	}
 	var all []gate.Record
 	for _, k := range x.dir.Keys(device) {
-		if account == "" || k.Account == account {
+		if (account == "" || k.Account == account) && (!old || k.Outlived(x.a.NewestPepper(), x.now)) {
 			all = append(all, k)
 		}
+	}
+	if old { // only keys have a pepper
+		return all, nil
 	}
 	for _, c := range x.dir.Certificates(device) {
 		if account == "" || c.Account == account {

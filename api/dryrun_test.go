@@ -47,8 +47,8 @@ func TestTryingFirstChangesNothing(t *testing.T) {
 		"lifting": TestAReinstatementThatIsRefusedLiftsNothing, "swapped": TestASwappedProposalIsShownAsOne,
 		"notices": TestNoticesThatDidNotArriveAreShownReplayedAndTold, "roles": TestRolesAndStatesAreRefusedInTheirOwnWay, "loss": TestALossIsShownProposedAndAccepted, "rest": theRest, "findings": TestWhatWasFoundWantingIsAnsweredAndSettled,
 		"import": TestAnImportIsShownWithoutItsTokens, "badge": TestAPersonTakesACertificateByLinkAndRenewsIt,
-		"CAs":      TestCAsFollowOneAnotherByTwo,
-		"deletion": TestRecordsOfAFormerCustomerGoByTwo,
+		"CAs":    TestCAsFollowOneAnotherByTwo,
+		"secret": TestThePepperIsRotatedByTwo, "deletion": TestRecordsOfAFormerCustomerGoByTwo,
 	} {
 		t.Run(name, story)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/onerecord/certgate/api"
 	"github.com/onerecord/certgate/audit"
+	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 )
 
@@ -67,6 +68,7 @@ var wire = map[string]any{
 	"PersonCertificate": api.PersonCertificate{}, "Proposal": api.Proposal{}, "Change": api.Change{}, "NewKey": api.NewKey{}, "PersonLink": api.PersonLink{}, "Myself": api.Myself{},
 	"Behaviors": api.Behaviors{}, "Allowance": api.Allowance{}, "NewLowering": api.NewLowering{}, "CA": api.CA{},
 	"CAProposal": gate.CAProposal{}, "NewRotation": api.NewRotation{}, "NewCARequest": api.NewCARequest{}, "NewCA": api.NewCA{}, "NewRetirement": api.NewRetirement{},
+	"Secret": api.Secret{}, "SecretProposal": gate.SecretProposal{}, "Pepper": authority.PepperUse{}, "NewSecretRotation": api.NewSecretRotation{},
 	"Explanation": api.Explanation{}, "Checked": api.Checked{}, "Call": api.Call{}, "Decision": api.Decision{},
 	"Contact": gate.Contact{}, "Grant": gate.Grant{}, "Addresses": gate.Addresses{}, "Act": gate.Act{}, "Ending": gate.Ending{},
 	"Revocation": gate.Revocation{}, "Agreement": gate.Agreement{}, "Profile": gate.Profile{}, "Attendee": gate.Attendee{},

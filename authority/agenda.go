@@ -230,6 +230,9 @@ func (a *agenda) proposals() []task {
 			list = append(list, task{fmt.Sprintf("staff %s: proposed by %s", s.Name, a.name(s.Proposal.By)), "certgate staff confirm " + s.Name})
 		}
 	}
+	if p := a.Secret().Proposal; p != nil {
+		list = append(list, task{fmt.Sprintf("rotation of the %s: proposed by %s", p.Change, a.name(p.Act.By)), "certgate secret confirm"})
+	}
 	for _, h := range a.dir.Hosts() {
 		if h.Lowering.Waits(a.now) {
 			list = append(list, task{fmt.Sprintf("host %s lowered to %s: proposed by %s", h.Name, h.Lowering.To, a.name(h.Lowering.ProposedBy)), "certgate host confirm " + h.Name})

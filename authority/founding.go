@@ -134,6 +134,7 @@ func (f *founding) first(tx *certstore.Tx) (gate.Event, error) {
 		return gate.Event{}, err
 	}
 	certstore.Put(tx, &gate.Pepper{Version: 1, Sealed: sealed, CreatedAt: f.now})
+	certstore.Put(tx, &gate.Secret{Version: 1, Since: f.now, Recipients: f.setup.Recipients})
 	return f.event(gate.StoreCreated, "store"), nil
 }
 

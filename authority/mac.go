@@ -16,6 +16,7 @@ import (
 type macs struct {
 	byVersion atomic.Pointer[map[int]*sync.Pool]
 	newest    atomic.Int64
+	loading   sync.Mutex // held while both are taken from the directory
 }
 
 // mac is one keyed hash with room for its input and output, which must not escape on every call.
@@ -29,6 +30,8 @@ type mac struct {
 func pepperLabel(version int) string { return fmt.Sprintf("pepper/%d", version) }
 
 func (a *Authority) loadPeppers() error {
+	a.macs.loading.Lock()
+	defer a.macs.loading.Unlock()
 	pools := make(map[int]*sync.Pool)
 	newest := 0
 	for _, p := range a.dir.Peppers() {
@@ -42,8 +45,8 @@ func (a *Authority) loadPeppers() error {
 	if newest == 0 {
 		return fmt.Errorf("the store has no pepper; restore it from a backup")
 	}
+	a.macs.byVersion.Store(&pools) // first: whoever reads the newest version finds it there
 	a.macs.newest.Store(int64(newest))
-	a.macs.byVersion.Store(&pools)
 	return nil
 }
 

@@ -99,7 +99,7 @@ func contents(d *certstore.Directory) map[string]any {
 	return map[string]any{
 		"accounts": d.Accounts(), "organizations": d.Organizations(""), "devices": d.Devices(""), "contracts": d.Contracts(""),
 		"certifications": d.Certifications(""), "remediations": d.Remediations(""), "keys": d.Keys(""), "certificates": d.Certificates(""),
-		"enrollments": d.Enrollments(""), "people": d.People(), "cas": d.CAs(), "hosts": d.Hosts(), "peppers": d.Peppers(), "behaviors": d.Behaviors(),
+		"enrollments": d.Enrollments(""), "people": d.People(), "cas": d.CAs(), "hosts": d.Hosts(), "peppers": d.Peppers(), "secret": d.Secret(), "behaviors": d.Behaviors(),
 	}
 }
 

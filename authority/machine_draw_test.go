@@ -172,6 +172,7 @@ func (x *machine) operations() map[string]func(*machine) {
 		"RaiseHost": (*machine).raiseHost, "ProposeContacts": (*machine).proposeContacts, "ConfirmContacts": (*machine).confirmContacts,
 		"WithdrawContacts": (*machine).withdrawContacts, "RaiseFinding": (*machine).raiseFinding, "AnswerFinding": (*machine).answerFinding,
 		"RotateCA": (*machine).rotateCA, "ConfirmCA": (*machine).confirmCA, "RequestCA": (*machine).requestCA, "ImportCA": (*machine).importCA, "RetireCA": (*machine).retireCA,
+		"RotateSecret": (*machine).rotateSecret, "ConfirmSecret": (*machine).confirmSecret,
 		"TellNotice": (*machine).tellNotice, "ReplayNotice": (*machine).replayNotice,
 		"Tick": (*machine).pass, "Use": (*machine).use,
 	}
@@ -184,6 +185,7 @@ var endings = []string{"EndContract", "CloseAccount", "DisableStaff", "RevokeSta
 var otherHalves = map[string]string{
 	"Join": "Release", "Approve": "Release", "HoldInterview": "Approve", "ReportChange": "JudgeChange", "Import": "ConfirmImport", "ProposeExtension": "ConfirmExtension",
 	"ProposeContacts": "ConfirmContacts", "ProposeLowering": "ConfirmLowering", "ProposePerson": "ConfirmStaff", "ProposeForPerson": "ConfirmStaff", "Impose": "Lift",
+	"RotateSecret": "ConfirmSecret",
 }
 
 // next draws an operation: often the other half of what was done last.

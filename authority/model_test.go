@@ -23,6 +23,7 @@ type model struct {
 	imports   []*mImport
 	notices   map[gate.NoticeID]*mNotice
 	hosts     map[string]*mHost
+	secret    mSecret
 	cas       []*mCA
 	unwritten []sight // what calls have shown and no job has written down
 }
@@ -208,6 +209,7 @@ var rights = map[gate.Action][]gate.Role{
 	gate.ManageStaff:      {gate.Admin},
 	gate.ManageSite:       {gate.Admin},
 	gate.ManageCAs:        {gate.Admin},
+	gate.ManageSecret:     {gate.Admin},
 	gate.TrustForeign:     {gate.Admin},
 }
 

@@ -35,6 +35,7 @@ type state struct {
 	staffNames   map[string]*gate.Staff
 	badges       map[gate.Fingerprint]badge
 	behaviors    *gate.BehaviorTable
+	secret       *gate.Secret // nil: nothing was ever written of it
 
 	lists    lists
 	interned interned

@@ -40,6 +40,8 @@ func (s *state) put(r gate.Record) {
 		s.lists.peppers = place(s.lists.peppers, r)
 	case *gate.BehaviorTable:
 		s.behaviors = r
+	case *gate.Secret:
+		s.secret = r
 	case *gate.Use:
 		s.putUse(r)
 	}

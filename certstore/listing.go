@@ -87,6 +87,13 @@ func (d *Directory) Hosts() []*gate.Host { return all(d, &d.lists.hosts) }
 // Peppers lists all versions of the pepper, oldest first.
 func (d *Directory) Peppers() []*gate.Pepper { return all(d, &d.lists.peppers) }
 
+// Secret is what is known of the secret; nil where nothing was ever written of it. It is shared and immutable.
+func (d *Directory) Secret() *gate.Secret {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.secret
+}
+
 // all copies a list of d.
 func all[P any](d *Directory, list *[]P) []P {
 	d.mu.RLock()

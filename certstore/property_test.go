@@ -149,6 +149,8 @@ func drawn(t *rapid.T) gate.Record {
 		return &gate.Host{Name: fmt.Sprintf("host-%d", own), Strictest: gate.Preprod}
 	case gate.ReminderRecord:
 		return &gate.Reminder{ID: pooled("reminder", own), Account: account}
+	case gate.SecretRecord:
+		return &gate.Secret{Version: own}
 	case gate.LossRecord:
 		return &gate.Loss{ID: gate.LossID(pooled("los", own)), Event: int64(own)}
 	case gate.UseRecord:

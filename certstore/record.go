@@ -102,6 +102,7 @@ var blanks = map[gate.RecordKind]func() gate.Record{
 	gate.ReminderRecord:      func() gate.Record { return new(gate.Reminder) },
 	gate.LossRecord:          func() gate.Record { return new(gate.Loss) },
 	gate.UseRecord:           func() gate.Record { return new(gate.Use) },
+	gate.SecretRecord:        func() gate.Record { return new(gate.Secret) },
 	gate.ObservedRecord:      func() gate.Record { return new(gate.Observed) },
 }
 

@@ -50,7 +50,11 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 	if later {
 		table.Behaviors[0].Cost = 2
 	}
-	out[gate.BehaviorsRecord] = []gate.Record{table} // there is one alone
+	secret := &gate.Secret{Version: 1}
+	if later {
+		secret.Version = 2
+	}
+	out[gate.BehaviorsRecord], out[gate.SecretRecord] = []gate.Record{table}, []gate.Record{secret} // there is one alone
 	return out
 }
 

@@ -14,10 +14,11 @@ type lists struct {
 	byAccount        bool // the API takes account=
 	byDevice         bool // and device=
 	byState          bool // and state=
+	byPepper         bool // and pepper=old
 }
 
 func (t *tool) lister(l lists) *cobra.Command {
-	var account, device, state string
+	var account, device, state, pepper string
 	c := &cobra.Command{Use: l.use, Short: l.short}
 	if l.byAccount {
 		c.Flags().StringVar(&account, "account", "", "only those of this account (slug or id)")
@@ -28,8 +29,11 @@ func (t *tool) lister(l lists) *cobra.Command {
 	if l.byState {
 		c.Flags().StringVar(&state, "state", "", "only those in this state; a wrong one is answered with the list of states")
 	}
+	if l.byPepper {
+		c.Flags().StringVar(&pepper, "pepper", "", "old: only keys that can still be used and are hashed under an older pepper than the newest")
+	}
 	return t.leaf(c, func(cmd *cobra.Command, _ []string) error {
-		return t.list(cmd, listing{path: l.path, query: url.Values{"account": {account}, "device": {device}, "state": {state}}, columns: l.columns})
+		return t.list(cmd, listing{path: l.path, query: url.Values{"account": {account}, "device": {device}, "state": {state}, "pepper": {pepper}}, columns: l.columns})
 	})
 }
 

@@ -38,6 +38,8 @@ const (
 	StoreQuarantined        Verb = "store.quarantined"
 	LossProposed            Verb = "store.loss-proposed"
 	LossAccepted            Verb = "store.loss-accepted"
+	PepperRotationProposed  Verb = "pepper.rotation-proposed"
+	PepperRotated           Verb = "pepper.rotated"
 	CACreated               Verb = "ca.created"
 	CAImported              Verb = "ca.imported"
 	CARequested             Verb = "ca.requested"

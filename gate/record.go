@@ -27,13 +27,14 @@ const (
 	LossRecord          RecordKind = "loss"
 	ObservedRecord      RecordKind = "observed"
 	UseRecord           RecordKind = "use"
+	SecretRecord        RecordKind = "secret"
 )
 
 // RecordKinds lists them all.
 func RecordKinds() []RecordKind {
 	return []RecordKind{AccountRecord, OrganizationRecord, DeviceRecord, ContractRecord, CertificationRecord, KeyRecord,
 		CertificateRecord, EnrollmentRecord, RemediationRecord, NoticeRecord, StaffRecord, CARecord, PepperRecord, BehaviorsRecord,
-		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord}
+		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord, SecretRecord}
 }
 
 // Record is something that the store keeps under its kind and identifier. The JSON form of the implementing types is what lies on
@@ -79,6 +80,7 @@ func (*Reminder) RecordKind() RecordKind      { return ReminderRecord }
 func (*Loss) RecordKind() RecordKind          { return LossRecord }
 func (*Observed) RecordKind() RecordKind      { return ObservedRecord }
 func (*Use) RecordKind() RecordKind           { return UseRecord }
+func (*Secret) RecordKind() RecordKind        { return SecretRecord }
 
 // RecordID is the identifier under which the record is stored.
 func (a *Account) RecordID() string       { return string(a.ID) }
@@ -101,6 +103,7 @@ func (u *Use) RecordID() string           { return u.ID }
 func (r *Reminder) RecordID() string      { return r.ID }
 func (l *Loss) RecordID() string          { return string(l.ID) }
 func (o *Observed) RecordID() string      { return string(o.Device) }
+func (*Secret) RecordID() string          { return SecretID }
 
 // padded prints a version so that text order is number order.
 func padded(n int) string {

@@ -82,6 +82,7 @@ const (
 	ManageStaff      Action = "manage-staff"    // propose, confirm, disable
 	ManageSite       Action = "manage-site"     // behaviors, hosts
 	ManageCAs        Action = "manage-cas"      // rotate, request, import and retire certificate authorities
+	ManageSecret     Action = "manage-secret"   // rotate the secret and the pepper
 	DeleteRecords    Action = "delete-records"  // confirm that the records of a former customer go
 	TakeDossier      Action = "take-dossier"    // everything about an account in one file
 	TrustForeign     Action = "trust-foreign"   // import tokens, certificates and CAs from before, and confirm that
@@ -101,6 +102,7 @@ var allowed = map[Action][]Role{
 	ManageStaff:      {Admin},
 	ManageSite:       {Admin},
 	ManageCAs:        {Admin},
+	ManageSecret:     {Admin},
 	DeleteRecords:    {Admin},
 	TakeDossier:      {Auditor, Operator, Admin},
 	TrustForeign:     {Admin},
