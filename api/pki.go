@@ -25,8 +25,12 @@ const (
 	certificateType = "application/pkix-cert"
 )
 
-// caMaxAge is how long a CA's certificate may be kept: it never changes, but may be withdrawn.
-const caMaxAge = 24 * time.Hour
+// How long caches may keep what they were given. A CA's certificate never changes, but may be withdrawn. A revocation list may be followed by
+// another within a minute, and who asks again for the same one is answered without it.
+const (
+	caMaxAge  = 24 * time.Hour
+	crlMaxAge = time.Minute
+)
 
 // ServeHTTP implements http.Handler.
 func (p *PKI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,7 +58,7 @@ func (p *PKI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case isCRL:
 		p.crl(w, r, ca)
 	default:
-		serveFile(w, r, file{contentType: certificateType, body: ca.DER, modified: ca.NotBefore, maxAge: caMaxAge})
+		serveFile(w, r, file{contentType: certificateType, body: ca.DER, digest: ca.Fingerprint, modified: ca.NotBefore, maxAge: caMaxAge})
 	}
 }
 
@@ -67,7 +71,7 @@ func (p *PKI) crl(w http.ResponseWriter, r *http.Request, ca *gate.CA) {
 		writeProblem(w, problemOf(err, id, ""))
 		return
 	}
-	serveFile(w, r, file{contentType: crlType, body: list.DER, modified: list.ThisUpdate, maxAge: list.NextSigning.Sub(a.Now())})
+	serveFile(w, r, file{contentType: crlType, body: list.DER, digest: list.Digest, modified: list.ThisUpdate, maxAge: min(crlMaxAge, list.NextUpdate.Sub(a.Now()))})
 }
 
 // cutAround cuts a prefix and a suffix off and reports whether one path segment is left.
@@ -84,6 +88,7 @@ func cutAround(path, prefix, suffix string) (name string, ok bool) {
 type file struct {
 	contentType string
 	body        []byte
+	digest      gate.Fingerprint // of body
 	modified    time.Time
 	maxAge      time.Duration
 }
@@ -92,7 +97,7 @@ func serveFile(w http.ResponseWriter, r *http.Request, f file) {
 	h := w.Header()
 	h.Set("Content-Type", f.contentType)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("ETag", `"`+gate.FingerprintOf(f.body).String()[:16]+`"`)
+	h.Set("ETag", `"`+f.digest.String()[:16]+`"`)
 	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", max(0, int(f.maxAge.Seconds()))))
 	http.ServeContent(w, r, "", f.modified, bytes.NewReader(f.body))
 }

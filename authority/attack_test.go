@@ -124,15 +124,11 @@ func TestAskingForTheCRLDoesNotWalkThroughAllCertificates(t *testing.T) {
 	o := newOffice(t)
 	acme := o.customer("acme")
 	ca := o.Directory().CA(acme.got.Certificate.Issuer)
-	first, err := o.CRL(ca)
+	_, err := o.CRL(ca)
 	must(t, err)
+	o.revoke(acme, gate.KeyCompromise)
 	if n := testing.AllocsPerRun(100, func() { _, err = o.CRL(ca) }); n != 0 || err != nil {
 		t.Errorf("%.0f allocations, %v", n, err)
-	}
-	_, err = o.RevokeCertificate(o.ben, acme.got.Certificate.ID, gate.KeyCompromise, "stolen")
-	must(t, err)
-	if next, err := o.CRL(ca); err != nil || next.Number.Cmp(first.Number) <= 0 {
-		t.Errorf("no new list after a revocation: %v", err)
 	}
 }
 

@@ -24,11 +24,17 @@ const behaviors = 8
 
 func newCrowd(tb testing.TB, n int, plan ...gate.Limit) *crowd {
 	tb.Helper()
+	return newCrowdAt(tb, n, time.Now, plan...)
+}
+
+// newCrowdAt is newCrowd by another clock.
+func newCrowdAt(tb testing.TB, n int, now func() time.Time, plan ...gate.Limit) *crowd {
+	tb.Helper()
 	store, _, err := authority.FoundInMemory(authority.Setup{Admins: []authority.Admin{{Name: "a", Email: "a@example.com"}, {Name: "b", Email: "b@example.com"}}})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	a, err := authority.Open(authority.Options{Store: store, NoJobs: true})
+	a, err := authority.Open(authority.Options{Store: store, Now: now, NoJobs: true})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -31,6 +31,7 @@ type state struct {
 	fingerprints map[gate.Fingerprint]*certificateNode
 	tokens       map[gate.Fingerprint]*gate.Enrollment
 	cas          map[gate.Fingerprint]*gate.CA
+	revoked      map[gate.Fingerprint][]*gate.Certificate // by issuer, in the order in which it became known; only ever added to
 	hosts        map[string]*gate.Host
 	staffNames   map[string]*gate.Staff
 	badges       map[gate.Fingerprint]badge
@@ -125,6 +126,7 @@ func newState() state {
 		fingerprints:  make(map[gate.Fingerprint]*certificateNode),
 		tokens:        make(map[gate.Fingerprint]*gate.Enrollment),
 		cas:           make(map[gate.Fingerprint]*gate.CA),
+		revoked:       make(map[gate.Fingerprint][]*gate.Certificate),
 		hosts:         make(map[string]*gate.Host),
 		staffNames:    make(map[string]*gate.Staff),
 		badges:        make(map[gate.Fingerprint]badge),

@@ -142,6 +142,9 @@ func (s *state) putKey(r *gate.Key) {
 func (s *state) putCertificate(r *gate.Certificate) {
 	r.DER = nil // r is ours; see Directory
 	n := node(s.certificates, r.ID)
+	if r.Revoked != nil && (n.record == nil || n.record.Revoked == nil) {
+		s.revoked[r.Issuer] = append(s.revoked[r.Issuer], r)
+	}
 	if old := n.record; old != nil {
 		release(s.fingerprints, old.Fingerprint, n)
 		if old.Device != r.Device {

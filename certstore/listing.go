@@ -67,6 +67,15 @@ func (d *Directory) Certificates(device gate.DeviceID) []*gate.Certificate {
 	return part(d, &d.devices, device, func(n *deviceNode) []*gate.Certificate { return n.certificates })
 }
 
+// Revoked lists the revoked certificates of a CA, in the order in which this process came to know of them. It is no copy and not to be
+// changed: however many there are, nobody who waits for the lock waits for it. The records are those that revoked; what is revoked
+// never changes.
+func (d *Directory) Revoked(issuer gate.Fingerprint) []*gate.Certificate {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.Clip(d.revoked[issuer])
+}
+
 // Enrollments lists the enrollments of a device.
 func (d *Directory) Enrollments(device gate.DeviceID) []*gate.Enrollment {
 	if device == "" {

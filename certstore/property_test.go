@@ -157,6 +157,8 @@ func drawn(t *rapid.T) gate.Record {
 		return &gate.Use{ID: pooled("key", own), Account: account, At: dawn}
 	case gate.ObservedRecord:
 		return &gate.Observed{Device: gate.DeviceID(pooled("dev", own)), Account: account}
+	case gate.CRLRecord:
+		return &gate.PublishedCRL{CA: fixedPrint(own), Number: int64(own), At: dawn}
 	case gate.MarkRecord:
 	}
 	return &gate.Mark{ID: pooled("mark", own), Object: name()}

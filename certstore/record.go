@@ -104,6 +104,7 @@ var blanks = map[gate.RecordKind]func() gate.Record{
 	gate.UseRecord:           func() gate.Record { return new(gate.Use) },
 	gate.SecretRecord:        func() gate.Record { return new(gate.Secret) },
 	gate.ObservedRecord:      func() gate.Record { return new(gate.Observed) },
+	gate.CRLRecord:           func() gate.Record { return new(gate.PublishedCRL) },
 }
 
 // ETag names the state of a record for If-Match: the first 16 hexadecimal digits of the SHA-256 of its stored form. The DER of a
@@ -124,5 +125,5 @@ func ETag(r gate.Record) string {
 // bookkept reports whether Bookkeep may write records of the kind. Their history is not in the events, so a start that finds one
 // changed cannot say which.
 func bookkept(kind gate.RecordKind) bool {
-	return kind == gate.MarkRecord || kind == gate.NoticeRecord || kind == gate.ObservedRecord || kind == gate.UseRecord
+	return kind == gate.MarkRecord || kind == gate.NoticeRecord || kind == gate.ObservedRecord || kind == gate.UseRecord || kind == gate.CRLRecord
 }

@@ -30,6 +30,7 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 		loss := &gate.Loss{ID: gate.LossID(fixedID(gate.LossPrefix, n))}
 		seen := &gate.Observed{Device: w.device.ID, Account: w.account.ID}
 		use := &gate.Use{ID: w.key.RecordID(), Account: w.account.ID, At: dawn}
+		list := &gate.PublishedCRL{CA: fixedPrint(n), Number: 1, At: dawn}
 		reminder := &gate.Reminder{ID: "reminder-" + w.account.Slug, Account: w.account.ID, Days: 30}
 		w.ca.Fingerprint = fixedPrint(n)
 		if later {
@@ -40,9 +41,9 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 			w.ca.SealedKey, pepper.Sealed = []byte("later"), []byte("later")
 			link.Canceled, stop.Lifted, person.Disabled = &act, &gate.Lifting{At: dawn, By: "stf_cho"}, &act
 			notice.Subject, mark.Object, reminder.Days, host.Strictest, loss.Event, seen.Overflowed = "later", "later", 14, gate.Production, 7, true
-			use.At = dawn.Add(time.Hour)
+			use.At, list.Number = dawn.Add(time.Hour), 2
 		}
-		for _, r := range append(w.records(), link, stop, notice, person, pepper, host, mark, reminder, loss, seen, use) {
+		for _, r := range append(w.records(), link, stop, notice, person, pepper, host, mark, reminder, loss, seen, use, list) {
 			out[r.RecordKind()] = append(out[r.RecordKind()], r)
 		}
 	}

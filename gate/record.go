@@ -28,13 +28,14 @@ const (
 	ObservedRecord      RecordKind = "observed"
 	UseRecord           RecordKind = "use"
 	SecretRecord        RecordKind = "secret"
+	CRLRecord           RecordKind = "crl"
 )
 
 // RecordKinds lists them all.
 func RecordKinds() []RecordKind {
 	return []RecordKind{AccountRecord, OrganizationRecord, DeviceRecord, ContractRecord, CertificationRecord, KeyRecord,
 		CertificateRecord, EnrollmentRecord, RemediationRecord, NoticeRecord, StaffRecord, CARecord, PepperRecord, BehaviorsRecord,
-		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord, SecretRecord}
+		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord, SecretRecord, CRLRecord}
 }
 
 // Record is something that the store keeps under its kind and identifier. The JSON form of the implementing types is what lies on
@@ -81,6 +82,7 @@ func (*Loss) RecordKind() RecordKind          { return LossRecord }
 func (*Observed) RecordKind() RecordKind      { return ObservedRecord }
 func (*Use) RecordKind() RecordKind           { return UseRecord }
 func (*Secret) RecordKind() RecordKind        { return SecretRecord }
+func (*PublishedCRL) RecordKind() RecordKind  { return CRLRecord }
 
 // RecordID is the identifier under which the record is stored.
 func (a *Account) RecordID() string       { return string(a.ID) }
@@ -104,6 +106,7 @@ func (r *Reminder) RecordID() string      { return r.ID }
 func (l *Loss) RecordID() string          { return string(l.ID) }
 func (o *Observed) RecordID() string      { return string(o.Device) }
 func (*Secret) RecordID() string          { return SecretID }
+func (p *PublishedCRL) RecordID() string  { return p.CA.String() }
 
 // padded prints a version so that text order is number order.
 func padded(n int) string {
