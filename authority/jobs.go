@@ -35,7 +35,7 @@ func (a *Authority) table() jobs {
 		{name: "watchers", every: 5 * time.Second, run: func(time.Time) error { a.recent.watchers.beat(); return nil }},
 		{name: "behaviors", every: time.Second, run: func(time.Time) error { return a.recordBehaviors() }},
 		{name: "limits", every: time.Minute, run: func(now time.Time) error { a.limits.Sweep(now); return nil }},
-		{name: "usage", every: time.Second, slow: true, run: func(time.Time) error { return a.FlushUsage() }},
+		{name: "usage", every: usageEvery, slow: true, run: func(time.Time) error { return a.FlushUsage() }},
 		{name: "usage-sums", every: time.Minute, slow: true, run: a.sumUsage},
 		{name: "refusals", every: time.Minute, run: func(time.Time) error { a.sumRefusals(); return nil }},
 		{name: "notices", every: time.Second, run: func(time.Time) error { a.outbox.wakeUp(); return nil }},
@@ -54,13 +54,20 @@ func (a *Authority) table() jobs {
 	}
 }
 
+// tickEvery is how often it is seen which jobs are due. A ticker is early or late by a little, so a job that is due within half of that runs
+// now: else each second job would often be skipped because the last tick was a little later than this one.
+const tickEvery = 250 * time.Millisecond
+
+// usageEvery leaves a quarter of the second in which counts have to be on disk to the writing itself.
+const usageEvery = 750 * time.Millisecond
+
 // Tick runs every job that is due at now. One at a time but for slow ones; a job that fails is reported and tried again when it is next due.
 func (a *Authority) Tick(ctx context.Context, now time.Time) {
 	for _, j := range a.jobs {
 		if ctx.Err() != nil {
 			return
 		}
-		if now.Before(j.due) {
+		if now.Add(tickEvery / 2).Before(j.due) {
 			continue
 		}
 		j.due = now.Add(j.every)
@@ -103,7 +110,7 @@ func runSafely(ctx context.Context, j *job, now time.Time) (err error) {
 
 func (a *Authority) runJobs(ctx context.Context) {
 	defer close(a.done)
-	ticker := time.NewTicker(time.Second)
+	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
 	for {
 		a.Tick(ctx, a.now())

@@ -17,7 +17,7 @@ import (
 	"github.com/onerecord/certgate/usage"
 )
 
-// savedLimits are what was used of limits, on its way to the disk: it is written with usage, each second, or every saveSlowly where more than
+// savedLimits are what was used of limits, on its way to the disk: it is written with usage, within each second, or every saveSlowly where more than
 // manySaved limits are in use. A process that is killed forgets what was used since then, and so lets through at most what passes in that
 // time beyond a quota.
 type savedLimits struct {

@@ -75,7 +75,7 @@ func (a *Authority) closeUsage() {
 	}
 }
 
-// FlushUsage writes what was counted and what is used of limits, and returns when it is on disk. A job does so each second.
+// FlushUsage writes what was counted and what is used of limits, and returns when it is on disk. A job does so within each second.
 func (a *Authority) FlushUsage() error {
 	now := a.now()
 	return a.usage.Flush(now, a.saved.notes(&a.limits, now))
