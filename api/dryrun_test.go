@@ -87,6 +87,9 @@ func theRest(t *testing.T) {
 	fingerprint := s.MustProduction("leaky").Certificate.Fingerprint
 	check[*api.Leak](t)(ben.ReportLeak(ctx, api.NewLeak{Fingerprint: &fingerprint, Why: "Seen in a public repository."}))
 
+	blocked := check[*api.BlockedKey](t)(ben.BlockPublicKey(ctx, api.NewBlockedKey{Fingerprint: &gate.Fingerprint{7}, Why: "In a firmware image."}))
+	check[*api.BlockedKey](t)(ben.BlockedKey(ctx, blocked.RecordID()))
+
 	person := check[*gate.Staff](t)(s.Directory().Staff("ben"))
 	check[*api.Person](t)(cho.RevokePersonCertificate(ctx, "ben", person.Certificates[0].Fingerprint, api.Why{Why: "Laptop lost."}))
 }

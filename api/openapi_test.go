@@ -63,7 +63,7 @@ var wire = map[string]any{
 	"Contract": api.Contract{}, "NewContract": api.NewContract{}, "Certification": api.Certification{},
 	"NewCertification": api.NewCertification{}, "NewInterview": api.NewInterview{}, "InterviewRecord": api.InterviewRecord{},
 	"Approval": api.Approval{}, "Recertification": api.Recertification{}, "Release": api.Release{}, "Enrollment": api.Enrollment{},
-	"Credential": api.Credential{}, "NewRevocation": api.Revocation{}, "NewLeak": api.NewLeak{}, "Leak": api.Leak{}, "Remediation": api.Remediation{},
+	"Credential": api.Credential{}, "NewRevocation": api.Revocation{}, "NewLeak": api.NewLeak{}, "NewBlockedKey": api.NewBlockedKey{}, "BlockedKey": api.BlockedKey{}, "Leak": api.Leak{}, "Remediation": api.Remediation{},
 	"NewRemediation": api.NewRemediation{}, "Notice": api.Notice{}, "NewTelling": api.Telling{}, "Preview": api.Preview{}, "Delivery": gate.Delivery{}, "Receipt": gate.Receipt{}, "Telling": gate.Telling{}, "Person": api.Person{}, "NewPerson": api.NewPerson{},
 	"PersonCertificate": api.PersonCertificate{}, "Proposal": api.Proposal{}, "Change": api.Change{}, "NewKey": api.NewKey{}, "PersonLink": api.PersonLink{}, "Myself": api.Myself{},
 	"Behaviors": api.Behaviors{}, "Allowance": api.Allowance{}, "NewLowering": api.NewLowering{}, "CA": api.CA{},

@@ -23,6 +23,9 @@ const staffSpread = 30
 // keyIsFresh refuses a public key that was used before: a private key that is shared proves nobody's identity, and a new certificate for an
 // old key renews nothing.
 func (a *Authority) keyIsFresh(publicKey gate.Fingerprint) error {
+	if err := a.unblocked("csr", publicKey); err != nil {
+		return err
+	}
 	holder, _, err := a.holderOf(publicKey)
 	if err != nil {
 		return err

@@ -190,6 +190,10 @@ func operations() []operation {
 			_, err := o.Leaked(by, authority.Leak{Key: s.live.got.Key, Why: "test"})
 			return err
 		}},
+		{"BlockPublicKey", gate.Stop, "ben", gate.PublicKeyBlocked, "", func(o *office, _ *scene, by authority.By) error {
+			_, err := o.BlockPublicKey(by, authority.Blocking{Text: newCSR(o.t), Why: "test"})
+			return err
+		}},
 		{"RevokeCertificate", gate.Stop, "ben", gate.CredentialRevoked, gate.CredentialNotice, func(o *office, s *scene, by authority.By) error {
 			_, err := o.RevokeCertificate(by, s.live.got.Certificate.ID, gate.KeyCompromise, "test")
 			return err

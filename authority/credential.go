@@ -97,7 +97,7 @@ func (a *Authority) RevokeCertificate(by By, id gate.CertificateID, reason gate.
 		if out, err = c.Revoke(gate.Revocation{At: a.moment(), By: by.Staff, Reason: reason, Why: why}); err != nil {
 			return gate.Event{}, err
 		}
-		certstore.Put(tx, &out)
+		a.putRevoked(tx, &out)
 		return a.revoked(tx, gate.Event{Account: out.Account, Object: string(id), Why: why, Detail: reason.String()})
 	})
 	return &out, err

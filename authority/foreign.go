@@ -152,7 +152,7 @@ func (d *draft) at(field string) string {
 	return d.path + "." + field
 }
 
-// pinsAreFree refuses a public key that another device uses, as in an enrollment. It is asked inside the commit.
+// pinsAreFree refuses a public key that is blocked or that another device uses, as in an enrollment. It is asked inside the commit.
 func (d *draft) pinsAreFree() (faults gate.Faults) {
 	if len(d.foreign.pins) == 0 {
 		return nil
@@ -162,6 +162,11 @@ func (d *draft) pinsAreFree() (faults gate.Faults) {
 		owner[c.PublicKey] = c.Device
 	}
 	for _, p := range d.foreign.pins {
+		if _, blocked := d.a.dir.BlockedPublicKey(p.publicKey); blocked {
+			faults = append(faults, &gate.Error{Kind: gate.Conflict, Field: p.field, Text: "the public key of this certificate never gets one again, because its private key may be " +
+				"in other hands; the customer enrolls with a new key pair"})
+			continue
+		}
 		if other := owner[p.publicKey]; other != "" && other != p.device {
 			faults = append(faults, &gate.Error{Kind: gate.Exists, Field: p.field, Text: "another device has this certificate or one with the same key; " +
 				"a private key that is shared proves nobody's identity"})

@@ -53,6 +53,11 @@ func (d *draft) known(ca *foreignCA) (*foreignCA, error) {
 			return nil, gate.Errorf(gate.Invalid, "its CA %q has the key of another CA in this import; give one of the two", gate.Clip(ca.cert.Subject.CommonName, 60))
 		}
 	}
+	if spki, err := spkiOf(ca.cert.PublicKey); err == nil {
+		if _, blocked := d.a.dir.BlockedPublicKey(spki); blocked {
+			return nil, gate.Errorf(gate.Invalid, "its CA %q has a key that may be in other hands", gate.Clip(ca.cert.Subject.CommonName, 60))
+		}
+	}
 	ca.common = false
 	for _, record := range d.a.dir.CAs() {
 		switch {

@@ -20,7 +20,7 @@ type Leak struct {
 }
 
 // Leaked revokes what has leaked, as compromised, and tells the customer's technical and security contacts. One person is enough. It returns
-// the identifier of the key or certificate, also of one that was revoked before, where nothing is changed. What nobody has is of kind
+// the identifier of the key or certificate, also of one that was revoked before, where at most its public key is blocked. What nobody has is of kind
 // gate.NotFound, and neither it nor that it was asked for is kept.
 func (a *Authority) Leaked(by By, in Leak) (id string, err error) {
 	if err := errors.Join(by.May(gate.Stop), gate.CheckReason(in.Why)); err != nil {
@@ -103,7 +103,7 @@ func (a *Authority) privateKeyLeaked(by By, in Leak) (string, error) {
 		return ids
 	}
 	if !slices.Contains(live(), id) {
-		return string(id), nil
+		return string(id), a.blockLeaked(by, caller.Certificate, in.Why)
 	}
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
 		for _, each := range live() {
@@ -115,11 +115,23 @@ func (a *Authority) privateKeyLeaked(by By, in Leak) (string, error) {
 			if err != nil {
 				return gate.Event{}, err
 			}
-			certstore.Put(tx, &revoked)
+			a.putRevoked(tx, &revoked)
 		}
 		return a.tellLeaked(tx, gate.Event{Account: caller.Certificate.Account, Object: string(id), Why: in.Why}, notify.Data{Noun: string(gate.CertificateSubject)})
 	})
 	return string(id), err
+}
+
+// blockLeaked puts the key of a certificate that was revoked for another reason on the list of those that never get a certificate again.
+func (a *Authority) blockLeaked(by By, c *gate.Certificate, why string) error {
+	if _, blocked := a.dir.BlockedPublicKey(c.PublicKey); blocked {
+		return nil
+	}
+	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		a.block(tx, gate.BlockedKey{PublicKey: c.PublicKey, At: a.moment(), By: by.Staff, Cause: gate.BlockedAsCompromised})
+		return gate.Event{Verb: gate.PublicKeyBlocked, Account: c.Account, Object: c.PublicKey.String(), Why: why, Detail: string(c.ID) + ", which was revoked before, has leaked"}, nil
+	})
+	return err
 }
 
 func (a *Authority) leaked(by By, why string) gate.Revocation {

@@ -143,7 +143,8 @@ func (x *machine) againstRedemption(r *refusals, l *mLink, public int) {
 	repeat := l.redemptions > 0
 	r.when(!l.usable(x.now()), gate.Conflict)
 	r.when(repeat && public != l.public, gate.Conflict)
-	r.when(repeat && l.key.revoked, gate.Conflict)
+	r.when(repeat && (l.key.revoked || l.cert.revoked), gate.Conflict)
+	r.when(x.blocked[public], gate.Invalid)
 	r.when(!repeat && x.full(l.device, x.now()), gate.Conflict)
 	r.when(slices.ContainsFunc(x.certs, func(c *mCert) bool { return c.public == public && c != l.cert }), gate.Invalid)
 	r.when(l.of != nil && !x.standsOf(l.of), gate.Conflict)
@@ -288,10 +289,42 @@ func (x *machine) revokeCredential() {
 		commit: func() {
 			if k != nil {
 				k.revoked = true
-			} else {
-				c.revoked = true
+				return
+			}
+			c.revoked = true
+			if in.Reason == gate.KeyCompromise {
+				x.blocked[c.public] = true
 			}
 		}})
+}
+
+// blockPublicKey puts one of the key pairs of signing requests on the list, which certificates may have.
+func (x *machine) blockPublicKey() {
+	public := x.between(0, 11, "key pair")
+	in := authority.Blocking{Text: signingRequests()[public], Why: x.why(), Revoke: x.chance(50, "also what is live")}
+	var live []*mCert
+	for _, c := range x.certs {
+		if c.public == public && !c.revoked && !x.now().After(c.to) {
+			live = append(live, c)
+		}
+	}
+	a := x.actor(gate.Stop, "")
+	r := a.refusals(gate.Stop)
+	r.when(in.Why == "", gate.Invalid)
+	r.when(x.blocked[public] && live == nil, gate.Exists)
+	r.when(live != nil && !in.Revoke, gate.Conflict)
+	t := attempt{name: "BlockPublicKey", by: a, refused: r,
+		do: func(by authority.By) error { _, err := x.BlockPublicKey(by, in); return err },
+		commit: func() {
+			x.blocked[public] = true
+			for _, c := range live {
+				c.revoked = true
+			}
+		}}
+	for range live {
+		t.notices = append(t.notices, gate.LeakedNotice)
+	}
+	x.try(t)
 }
 
 func (x *machine) sandboxKey() {

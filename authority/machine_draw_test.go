@@ -163,8 +163,8 @@ func (x *machine) operations() map[string]func(*machine) {
 		"UpdateProfile": (*machine).updateProfile, "PassRecertification": (*machine).passRecertification, "Join": (*machine).join,
 		"Release": (*machine).release, "TakeLink": (*machine).takeLink, "Redeem": (*machine).redeem, "Acknowledge": (*machine).acknowledge,
 		"CancelEnrollment": (*machine).cancelEnrollment, "RevokeKey": (*machine).revokeKey, "Leaked": (*machine).leaked, "RevokeCertificate": (*machine).revokeCertificate,
-		"RevokeCredential": (*machine).revokeCredential,
-		"SandboxKey":       (*machine).sandboxKey, "Impose": (*machine).impose, "Lift": (*machine).lift,
+		"RevokeCredential": (*machine).revokeCredential, "BlockPublicKey": (*machine).blockPublicKey,
+		"SandboxKey": (*machine).sandboxKey, "Impose": (*machine).impose, "Lift": (*machine).lift,
 		"ProposePerson": (*machine).proposeStaff, "ProposeForPerson": (*machine).proposeChange, "RedeemStaffLink": (*machine).redeemStaffLink, "RenewStaff": (*machine).renewStaff,
 		"AddEvidence": (*machine).addEvidence, "AttachRecording": (*machine).attachRecording, "ConfirmStaff": (*machine).confirmStaff,
 		"DisableStaff": (*machine).disableStaff, "RevokeStaffCertificate": (*machine).revokeStaffCertificate,
@@ -179,7 +179,7 @@ func (x *machine) operations() map[string]func(*machine) {
 }
 
 // endings are what leaves less to do afterwards, and is done less often.
-var endings = []string{"EndContract", "CloseAccount", "DisableStaff", "RevokeStaffCertificate", "RevokeCertification", "Reject", "Withdraw", "RevokeKey", "RevokeCertificate", "RevokeCredential", "RetireCA", "Leaked"}
+var endings = []string{"EndContract", "CloseAccount", "DisableStaff", "RevokeStaffCertificate", "RevokeCertification", "Reject", "Withdraw", "RevokeKey", "RevokeCertificate", "RevokeCredential", "RetireCA", "Leaked", "BlockPublicKey"}
 
 // otherHalves are what somebody else must do after an operation: whoever did that is tempted to do this as well.
 var otherHalves = map[string]string{

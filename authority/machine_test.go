@@ -48,7 +48,7 @@ func staff() []authority.Admin {
 
 // newMachine founds an authority in memory and the model of it.
 func newMachine(rt *rapid.T) *machine {
-	x := &machine{rt: rt, clock: newClock(), tally: map[string]int{}, model: &model{notices: map[gate.NoticeID]*mNotice{}, hosts: map[string]*mHost{}}}
+	x := &machine{rt: rt, clock: newClock(), tally: map[string]int{}, model: &model{notices: map[gate.NoticeID]*mNotice{}, hosts: map[string]*mHost{}, blocked: map[int]bool{}}}
 	store, _, err := authority.FoundInMemory(authority.Setup{Admins: staff(), Now: x.clock.now})
 	x.must(err)
 	x.Authority, err = authority.Open(authority.Options{Store: store, Now: x.clock.now, NoJobs: true})

@@ -24,6 +24,7 @@ type model struct {
 	notices   map[gate.NoticeID]*mNotice
 	hosts     map[string]*mHost
 	secret    mSecret
+	blocked   map[int]bool // key pairs that never get a certificate again
 	cas       []*mCA
 	unwritten []sight // what calls have shown and no job has written down
 }

@@ -140,10 +140,7 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 		if err := a.revokeKey(tx, earlier, gate.Revocation{At: a.moment(), Reason: gate.Superseded, Why: "its answer was lost; the link was redeemed again"}); err != nil {
 			return gate.Event{}, err
 		}
-		if m.certificate, err = certstore.Get[gate.Certificate](tx, string(e.Certificate)); err != nil {
-			return gate.Event{}, err
-		}
-		if m.chain, err = a.chainOf(m.certificate); err != nil {
+		if err := a.again(tx, e, m); err != nil {
 			return gate.Event{}, err
 		}
 	}
@@ -160,6 +157,18 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 	out.Enrollment, out.Device, out.Certificate, out.Chain = &next, device, m.certificate, m.chain
 	return gate.Event{Verb: gate.EnrollmentWasRedeemed, Account: e.Account, Object: string(e.ID),
 		Detail: fmt.Sprintf("redemption %d, %s and %s", next.Redemptions, m.keyRecord.ID, m.certificate.ID)}, nil
+}
+
+// again makes the certificate that the link gave before what is handed out.
+func (a *Authority) again(tx *certstore.Tx, e *gate.Enrollment, m *material) (err error) {
+	if m.certificate, err = certstore.Get[gate.Certificate](tx, string(e.Certificate)); err != nil {
+		return err
+	}
+	if m.certificate.Revoked != nil {
+		return gate.Errorf(gate.Conflict, "the certificate that this link gave was revoked; ask for a new link, and make a new key pair for it")
+	}
+	m.chain, err = a.chainOf(m.certificate)
+	return err
 }
 
 // retireKeys gives the keys that the device has an end: the one that is being handed out takes their place. One that waits for an import to be
@@ -220,8 +229,11 @@ func (a *Authority) keyUsed(tx *certstore.Tx, e *gate.Enrollment) (bool, error) 
 	return k.FirstUsedAt != nil, nil
 }
 
-// publicKeyIsFree refuses a public key that another device uses: a private key that is shared proves nobody's identity.
+// publicKeyIsFree refuses a public key that is blocked, or that another device uses: a private key that is shared proves nobody's identity.
 func (a *Authority) publicKeyIsFree(e *gate.Enrollment, publicKey gate.Fingerprint) error {
+	if err := a.unblocked("csr", publicKey); err != nil {
+		return err
+	}
 	for _, c := range a.dir.Certificates("") {
 		if c.PublicKey == publicKey && c.ID != e.Certificate {
 			return gate.FieldErrorf("csr", "this public key has been used before; make a new key pair for every credential")

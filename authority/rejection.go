@@ -53,7 +53,7 @@ func (a *Authority) reject(tx *certstore.Tx, c *ImportContents, r gate.Revocatio
 		if err != nil {
 			return said, err
 		}
-		certstore.Put(tx, &revoked)
+		a.putRevoked(tx, &revoked)
 		said.certificates++
 	}
 	for _, known := range c.CAs {

@@ -138,6 +138,9 @@ func (a *Authority) renewCertificate(tx *certstore.Tx, call *Call, wish gate.Cer
 
 // judgeCertificate asks the rules, and whether anybody else ever used the public key.
 func (a *Authority) judgeCertificate(wish *gate.CertificateRenewal) (repeat, unused *gate.Certificate, err error) {
+	if err := a.unblocked("csr", wish.PublicKey); err != nil {
+		return nil, nil, err
+	}
 	if repeat, unused, err = wish.Judge(a.now()); err != nil || repeat != nil {
 		return repeat, nil, err
 	}
@@ -153,7 +156,7 @@ func (a *Authority) revokeUnused(tx *certstore.Tx, id gate.CertificateID) error 
 	if err != nil {
 		return err
 	}
-	certstore.Put(tx, &revoked)
+	a.putRevoked(tx, &revoked)
 	return nil
 }
 

@@ -97,6 +97,9 @@ func (a *Authority) retire(tx *certstore.Tx, ca *gate.CA, now time.Time) (gate.E
 		}
 	}
 	certstore.Put(tx, ca)
+	if ca.Compromised {
+		a.block(tx, gate.BlockedKey{PublicKey: publicKeyOf(ca.DER), At: now, By: ca.Retired.By, Cause: gate.BlockedWithCA})
+	}
 	return gate.Event{Verb: gate.CARetired, Object: ca.RecordID(), Why: ca.Retired.Why, Detail: detail}, nil
 }
 
@@ -185,7 +188,7 @@ func (a *Authority) revokeUnder(ca *gate.CA, id gate.CertificateID) error {
 		if err != nil {
 			return gate.Event{}, err
 		}
-		certstore.Put(tx, &revoked)
+		a.putRevoked(tx, &revoked)
 		return a.revoked(tx, gate.Event{Account: c.Account, Object: string(id), Why: r.Why, Detail: "its CA " + nameOf(ca) + " was retired"})
 	})
 	return err

@@ -129,6 +129,11 @@ func (a *Authority) ConfirmStaff(by By, id gate.StaffID) (*gate.Staff, error) {
 			if err := a.stillAdmin(s.Proposal.By); err != nil {
 				return s, err
 			}
+			if c := s.Proposal.Certificate; c != nil { // its key may have been blocked since
+				if err := a.unblocked("csr", publicKeyOf(c.DER)); err != nil {
+					return s, err
+				}
+			}
 		}
 		confirmed, err := s.Confirm(by.Staff, by.names())
 		if err != nil || !s.Proposal.Link {
@@ -159,10 +164,15 @@ func (a *Authority) DisableStaff(by By, id gate.StaffID, why string) (*gate.Staf
 
 // RevokeStaffCertificate ends one certificate of a person at once; one admin is enough.
 func (a *Authority) RevokeStaffCertificate(by By, id gate.StaffID, fp gate.Fingerprint, why string) (*gate.Staff, error) {
-	return a.changeStaff(by, gate.Event{Verb: gate.StaffCertificateRevoked, Object: string(id), Why: why}, func(_ *certstore.Tx, s gate.Staff) (gate.Staff, error) {
+	return a.changeStaff(by, gate.Event{Verb: gate.StaffCertificateRevoked, Object: string(id), Why: why}, func(tx *certstore.Tx, s gate.Staff) (gate.Staff, error) {
 		revoked, err := s.RevokeCertificate(fp, gate.Revocation{At: a.moment(), By: by.Staff, Why: why})
 		if err == nil && s.Live(a.now()) && !revoked.Live(a.now()) && a.isLastAdmin(id) {
 			return s, gate.Errorf(gate.Conflict, "%s is the last active admin and this is the last certificate; nobody could act afterwards", s.Name)
+		}
+		for _, c := range revoked.Certificates {
+			if c.Revoked != nil {
+				a.block(tx, gate.BlockedKey{PublicKey: publicKeyOf(c.DER), At: c.Revoked.At, By: c.Revoked.By, Cause: gate.BlockedWithBadge})
+			}
 		}
 		return revoked, err
 	})

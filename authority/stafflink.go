@@ -96,6 +96,9 @@ func (a *Authority) redeemStaffLink(found *gate.Staff, csr []byte) (*StaffBadge,
 		if s.Link == nil || s.Link.TokenHash != found.Link.TokenHash {
 			return gate.Event{}, gate.Errorf(gate.Conflict, "this link was replaced; use the latest one")
 		}
+		if err := a.unblocked("csr", applicant.SPKI); err != nil {
+			return gate.Event{}, err
+		}
 		if s.Link.PublicKey != applicant.SPKI {
 			if err := a.keyIsFresh(applicant.SPKI); err != nil {
 				return gate.Event{}, err

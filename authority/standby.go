@@ -119,6 +119,9 @@ func (a *Authority) ImportCA(by By, certificate []byte) (*gate.CA, error) {
 	if err != nil {
 		return nil, gate.FieldErrorf("certificate", "has a key that is not allowed: %s", err)
 	}
+	if err := a.unblocked("certificate", spki); err != nil {
+		return nil, err
+	}
 	out := &gate.CA{Fingerprint: gate.FingerprintOf(cert.Raw), DER: cert.Raw, NotBefore: cert.NotBefore.UTC(), NotAfter: cert.NotAfter.UTC()}
 	_, err = a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
 		holder, err := a.requestFor(tx, spki)

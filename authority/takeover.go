@@ -138,6 +138,9 @@ func (t *confirming) confirm(c *ImportContents) error {
 		if known.Revoked != nil || !known.Imported.Waits() {
 			continue
 		}
+		if _, blocked := t.a.dir.BlockedPublicKey(known.PublicKey); blocked {
+			return gate.Errorf(gate.Conflict, "the public key of certificate %s was blocked since, because its private key may be in other hands; revoke it, or reject the import", known.ID)
+		}
 		crt, err := certstore.Get[gate.Certificate](t.tx, string(known.ID))
 		if err == nil {
 			crt.Imported, err = crt.Imported.Confirm(t.act)

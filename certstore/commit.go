@@ -141,6 +141,8 @@ func denies(r gate.Record) bool {
 		return r.Canceled != nil
 	case *gate.CA:
 		return r.Retired != nil
+	case *gate.BlockedKey:
+		return true
 	}
 	return false
 }

@@ -33,6 +33,7 @@ type state struct {
 	cas          map[gate.Fingerprint]*gate.CA
 	revoked      map[gate.Fingerprint][]*gate.Certificate // by issuer, in the order in which it became known; only ever added to
 	hosts        map[string]*gate.Host
+	blocked      map[gate.Fingerprint]*gate.BlockedKey // by public key
 	staffNames   map[string]*gate.Staff
 	badges       map[gate.Fingerprint]badge
 	behaviors    *gate.BehaviorTable
@@ -57,6 +58,7 @@ type lists struct {
 	cas            []*gate.CA
 	hosts          []*gate.Host
 	peppers        []*gate.Pepper
+	blocked        []*gate.BlockedKey
 }
 
 type accountNode struct {
@@ -128,6 +130,7 @@ func newState() state {
 		cas:           make(map[gate.Fingerprint]*gate.CA),
 		revoked:       make(map[gate.Fingerprint][]*gate.Certificate),
 		hosts:         make(map[string]*gate.Host),
+		blocked:       make(map[gate.Fingerprint]*gate.BlockedKey),
 		staffNames:    make(map[string]*gate.Staff),
 		badges:        make(map[gate.Fingerprint]badge),
 		interned:      make(interned),

@@ -130,6 +130,7 @@ func golden() map[gate.RecordKind]gate.Record {
 			Device: "dev_1", Account: "acc_1", Behaviors: []gate.Observation{{Name: "fhir-query", First: dawn, Last: later}},
 			Purposes: []gate.Observation{{Name: "TREAT", First: dawn, Last: later}}, Networks: []gate.Observation{{Name: "203.0.113.0/24", First: dawn, Last: later}}, Overflowed: true,
 		},
+		&gate.BlockedKey{PublicKey: fixedPrint(16), At: dawn, By: "stf_eve", Cause: gate.BlockedByStaff, Why: "found in a firmware image"},
 		&gate.Use{ID: "key_1", Account: "acc_1", At: later, From: netip.MustParseAddr("203.0.113.7")},
 		&gate.PublishedCRL{CA: fixedPrint(16), Number: 1806570000000000000, At: later},
 		&gate.Reminder{

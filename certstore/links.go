@@ -36,6 +36,8 @@ func (s *state) put(r gate.Record) {
 		s.lists.cas, s.cas[r.Fingerprint] = place(s.lists.cas, r), r
 	case *gate.Host:
 		s.lists.hosts, s.hosts[r.Name] = place(s.lists.hosts, r), r
+	case *gate.BlockedKey:
+		s.lists.blocked, s.blocked[r.PublicKey] = place(s.lists.blocked, r), r
 	case *gate.Pepper:
 		s.lists.peppers = place(s.lists.peppers, r)
 	case *gate.BehaviorTable:

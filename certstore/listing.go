@@ -93,6 +93,9 @@ func (d *Directory) CAs() []*gate.CA { return all(d, &d.lists.cas) }
 // Hosts lists all host names that were ever served.
 func (d *Directory) Hosts() []*gate.Host { return all(d, &d.lists.hosts) }
 
+// BlockedPublicKeys lists the public keys that never get a certificate again, in the order of their hashes.
+func (d *Directory) BlockedPublicKeys() []*gate.BlockedKey { return all(d, &d.lists.blocked) }
+
 // Peppers lists all versions of the pepper, oldest first.
 func (d *Directory) Peppers() []*gate.Pepper { return all(d, &d.lists.peppers) }
 

@@ -184,6 +184,16 @@ func (d *Directory) Host(name string) *gate.Host {
 	return d.hosts[name]
 }
 
+// BlockedPublicKey reports whether a public key never gets a certificate again, by the SHA-256 of its SubjectPublicKeyInfo.
+func (d *Directory) BlockedPublicKey(spki gate.Fingerprint) (gate.BlockedKey, bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if r := d.blocked[spki]; r != nil {
+		return *r, true
+	}
+	return gate.BlockedKey{}, false
+}
+
 // Behaviors is the table of behaviors last in force; nil before the first.
 func (d *Directory) Behaviors() *gate.BehaviorTable {
 	d.mu.RLock()

@@ -27,6 +27,7 @@ type dump struct {
 	CAs            []*gate.CA
 	Hosts          []*gate.Host
 	Peppers        []*gate.Pepper
+	Blocked        []*gate.BlockedKey
 	Behaviors      *gate.BehaviorTable
 	Callers        map[Probe]*gate.Caller
 	Badges         map[gate.Fingerprint]gate.StaffID
@@ -40,7 +41,7 @@ const poolSize = 4 // identifiers of a kind that the property draws from
 
 func dumpOf(d *Directory) *dump {
 	out := &dump{
-		Accounts: d.Accounts(), People: d.People(), CAs: d.CAs(), Hosts: d.Hosts(), Peppers: d.Peppers(), Behaviors: d.Behaviors(),
+		Accounts: d.Accounts(), People: d.People(), CAs: d.CAs(), Hosts: d.Hosts(), Peppers: d.Peppers(), Blocked: d.BlockedPublicKeys(), Behaviors: d.Behaviors(),
 		Organizations: map[gate.AccountID][]*gate.Organization{}, Devices: map[gate.AccountID][]*gate.Device{},
 		Contracts: map[gate.AccountID][]*gate.Contract{}, Certifications: map[gate.AccountID][]*gate.Certification{},
 		Remediations: map[gate.AccountID][]*gate.Remediation{}, Keys: map[gate.DeviceID][]*gate.Key{},
@@ -159,6 +160,8 @@ func drawn(t *rapid.T) gate.Record {
 		return &gate.Observed{Device: gate.DeviceID(pooled("dev", own)), Account: account}
 	case gate.CRLRecord:
 		return &gate.PublishedCRL{CA: fixedPrint(own), Number: int64(own), At: dawn}
+	case gate.BlockedKeyRecord:
+		return &gate.BlockedKey{PublicKey: fixedPrint(own), At: dawn, Cause: gate.BlockedByStaff}
 	case gate.MarkRecord:
 	}
 	return &gate.Mark{ID: pooled("mark", own), Object: name()}

@@ -105,6 +105,7 @@ var blanks = map[gate.RecordKind]func() gate.Record{
 	gate.SecretRecord:        func() gate.Record { return new(gate.Secret) },
 	gate.ObservedRecord:      func() gate.Record { return new(gate.Observed) },
 	gate.CRLRecord:           func() gate.Record { return new(gate.PublishedCRL) },
+	gate.BlockedKeyRecord:    func() gate.Record { return new(gate.BlockedKey) },
 }
 
 // ETag names the state of a record for If-Match: the first 16 hexadecimal digits of the SHA-256 of its stored form. The DER of a

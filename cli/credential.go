@@ -24,6 +24,8 @@ func (t *tool) credentialCommand() *cobra.Command {
 			}}),
 		t.credentialRevoke(),
 		t.leakCommand(),
+		t.blockCommand(),
+		t.blockedCommand(),
 		t.scanCommand(),
 	))
 }

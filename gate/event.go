@@ -98,6 +98,7 @@ const (
 	KeyRenewed              Verb = "key.renewed"
 	CertificateRenewed      Verb = "certificate.renewed"
 	CredentialRevoked       Verb = "credential.revoked"
+	PublicKeyBlocked        Verb = "public-key.blocked"
 	RemediationImposed      Verb = "remediation.imposed"
 	RemediationLifted       Verb = "remediation.lifted"
 	CustomerReminded        Verb = "customer.reminded"

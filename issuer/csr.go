@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 )
@@ -85,6 +86,58 @@ func ParseCSR(pemOrDER []byte) (ApplicantKey, error) {
 		return ApplicantKey{}, fmt.Errorf("the signing request is not signed with its own key, or was changed afterward; make it again: %w", err)
 	}
 	return key, nil
+}
+
+// ParsePublicKey reads the public key of a certificate, a signing request or by
+// itself, in PEM, and returns the SHA-256 of its SubjectPublicKeyInfo. It proves
+// nothing and applies no policy: what is weak can be blocked, too.
+func ParsePublicKey(text []byte) ([sha256.Size]byte, error) {
+	var none [sha256.Size]byte
+	if bytes.Contains(text, []byte("PRIVATE KEY-----")) {
+		return none, errors.New("this is a private key; never send it to anybody. " +
+			"Its public half will do: openssl pkey -in KEYFILE -pubout")
+	}
+	blocks, err := pemBlocks(text)
+	if err != nil {
+		return none, err
+	}
+	if len(blocks) != 1 {
+		return none, fmt.Errorf("the input holds %d PEM blocks; give one certificate, signing request or public key", len(blocks))
+	}
+	pub, err := publicKeyOfBlock(blocks[0])
+	if err != nil {
+		return none, err
+	}
+	der, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		return none, fmt.Errorf("encode the public key: %w", err)
+	}
+	return sha256.Sum256(der), nil
+}
+
+func publicKeyOfBlock(block *pem.Block) (pub crypto.PublicKey, err error) {
+	var cert *x509.Certificate
+	var csr *x509.CertificateRequest
+	switch block.Type {
+	case "CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CERTIFICATE":
+		if cert, err = x509.ParseCertificate(block.Bytes); err == nil {
+			pub = cert.PublicKey
+		}
+	case "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST":
+		if csr, err = x509.ParseCertificateRequest(block.Bytes); err == nil {
+			pub = csr.PublicKey
+		}
+	case "PUBLIC KEY":
+		pub, err = x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		pub, err = x509.ParsePKCS1PublicKey(block.Bytes)
+	default:
+		return nil, fmt.Errorf("the PEM block is %s; a CERTIFICATE, CERTIFICATE REQUEST or PUBLIC KEY is expected", blockType(block))
+	}
+	if err != nil || pub == nil {
+		return nil, fmt.Errorf("the %s is damaged or has a key of an unknown kind; give the SHA-256 of its SubjectPublicKeyInfo instead", block.Type)
+	}
+	return pub, nil
 }
 
 // csrDER unwraps the PEM, if it is PEM.
