@@ -1,8 +1,11 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -90,7 +93,7 @@ var wire = map[string]any{
 	"Loss": api.Loss{}, "LostPart": gate.LostPart{}, "LossProposal": gate.LossProposal{},
 	"Deletable": api.Deletable{}, "DeletablePage": api.Page[api.Deletable]{}, "Deletion": api.Deletion{}, "DeletionProposal": gate.DeletionProposal{},
 	"NewContacts": api.NewContacts{}, "ContactProposal": gate.ContactProposal{}, "ContactCorrection": gate.ContactCorrection{},
-	"Limit": gate.Limit{}, "UsageReport": api.UsageReport{}, "UsageRow": api.UsageRow{}, "AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},
+	"Limit": gate.Limit{}, "UsageReport": api.UsageReport{}, "UsageRow": api.UsageRow{}, "UsageEnd": api.UsageEnd{}, "Latency": api.Latency{}, "AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},
 	"EventProof": api.EventProof{}, "ConsistencyProof": api.ConsistencyProof{}, "NewVerification": api.NewVerification{},
 	"Verification": api.Verification{}, "AuditReport": audit.Report{},
 }
@@ -150,13 +153,20 @@ func conform(t testing.TB, method, path string, status int, body []byte) {
 			return
 		}
 	}
-	var v any
-	if err := json.Unmarshal(body, &v); err != nil {
-		t.Errorf("%s %s: %v", method, path, err)
-		return
-	}
-	if err := schema.VisitJSON(v, openapi3.EnableJSONSchema2020()); err != nil {
-		t.Errorf("%s %s is not as described: %v\n%s", method, path, err, body)
+	values := json.NewDecoder(bytes.NewReader(body)) // of an export each line is one
+	for n := 0; ; n++ {
+		var v any
+		err := values.Decode(&v)
+		if errors.Is(err, io.EOF) && n > 0 {
+			return
+		}
+		if err != nil {
+			t.Errorf("%s %s: %v", method, path, err)
+			return
+		}
+		if err := schema.VisitJSON(v, openapi3.EnableJSONSchema2020()); err != nil {
+			t.Errorf("%s %s is not as described: %v\n%s", method, path, err, body)
+		}
 	}
 }
 
@@ -167,7 +177,11 @@ func answerSchema(doc *openapi3.T, method, path string, status int) *openapi3.Sc
 			continue
 		}
 		if r := operation.Responses.Value(strconv.Itoa(status)); r != nil {
-			return r.Value.Content["application/json"].Schema.Value
+			content := r.Value.Content["application/json"]
+			if content == nil {
+				content = r.Value.Content["application/x-ndjson"]
+			}
+			return content.Schema.Value
 		}
 	}
 	return nil

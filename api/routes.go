@@ -106,6 +106,7 @@ func lifeRoutes() []route {
 		get("/v1/forecast", forecast),
 		get("/v1/check", checkAll),
 		get("/v1/usage", showUsage),
+		get("/v1/usage/export", exportUsage),
 	}
 }
 

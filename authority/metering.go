@@ -39,7 +39,7 @@ func (c *Call) meter(o *Outcome) {
 	if c.Allowed() {
 		at = c.authority.now()
 		key.Outcome, tally.Cost = o.usage(), int64(c.Behavior.Cost)
-		tally.Took(at.Sub(c.began))
+		tally.Latency.Took(at.Sub(c.began))
 	} else {
 		key.Outcome = usage.Outcome(c.Reason.String())
 	}
@@ -81,6 +81,9 @@ func (a *Authority) FlushUsage() error {
 	return a.usage.Flush(now, a.saved.notes(&a.limits, now))
 }
 
+// SumUsage flushes and sums what was counted until now. A job does so each minute.
+func (a *Authority) SumUsage() error { return a.sumUsage(a.now()) }
+
 // sumUsage sums what was counted, and removes what is kept no longer.
 func (a *Authority) sumUsage(now time.Time) error {
 	if err := a.FlushUsage(); err != nil {
@@ -108,11 +111,11 @@ func (a *Authority) usageZone(id gate.DeviceID) *time.Location {
 	if err != nil {
 		return time.UTC
 	}
-	return a.accountZone(device.Account)
+	return a.UsageZone(device.Account)
 }
 
-// accountZone is the zone of the account's contract that counts now, else its own.
-func (a *Authority) accountZone(id gate.AccountID) *time.Location {
+// UsageZone is the zone in which the days of an account are counted: that of its contract that counts now, else its own.
+func (a *Authority) UsageZone(id gate.AccountID) *time.Location {
 	caller := gate.Caller{Contracts: a.dir.Contracts(id)}
 	if contract := caller.Contract(a.now()); contract != nil && contract.UsagePlan() != nil {
 		return contract.UsagePlan().Zone

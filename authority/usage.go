@@ -12,30 +12,36 @@ import (
 // UsageStep is the length of the periods that usage is told by.
 type UsageStep string
 
-// The steps. Days and months are those of the zone that is asked for.
+// The steps. Days, weeks (from Monday on) and months are those of the query's zone.
 const (
 	HourStep  UsageStep = "hour"
 	DayStep   UsageStep = "day"
+	WeekStep  UsageStep = "week"
 	MonthStep UsageStep = "month"
 	NoStep    UsageStep = "" // one period from beginning to end
 )
 
-// UsageQuery says what usage to tell. Its times must lie on quarters of an hour, or what is counted in a quarter is told where that begins.
+// UsageQuery says what usage to tell.
 type UsageQuery struct {
-	From, To time.Time // To is not in it
+	// First and Last are days, both in it. Empty: From and To count.
+	First, Last gate.Date
+	// From and To must lie on quarters of an hour, or what is counted in a quarter is told where that begins. To is not in it.
+	From, To time.Time
 	Step     UsageStep
-	Zone     *time.Location // nil: UTC
-	// Account, Device, Behavior, Purpose and Outcome are what alone is told; empty: all.
-	Account  gate.AccountID
-	Device   gate.DeviceID
-	Behavior string
-	Purpose  gate.Purpose
-	Outcome  usage.Outcome
+	Zone     *time.Location // nil: of each account that of its contract
+	// Account, Organization, Device, Behavior, Purpose and Outcome are what alone is told; empty: all.
+	Account      gate.AccountID
+	Organization gate.OrganizationID
+	Device       gate.DeviceID
+	Behavior     string
+	Purpose      gate.Purpose
+	Outcome      usage.Outcome
 }
 
 // UsageRow is what one device used in one period in one way.
 type UsageRow struct {
 	Start, End time.Time
+	Zone       *time.Location // in which the period is one
 	Device     *gate.Device
 	usage.Cell
 }
@@ -46,19 +52,43 @@ func (r *UsageRow) Billable() bool {
 }
 
 // Usage calls f with what was used, by device, period, behavior, purpose and outcome, in that order. It tells what was flushed: all but the
-// last second.
+// last second. f must not wait for a network: usage cannot be closed meanwhile.
 func (a *Authority) Usage(q *UsageQuery, f func(*UsageRow) error) error {
-	devices := a.dir.Devices(q.Account)
-	slices.SortFunc(devices, func(x, y *gate.Device) int { return cmp.Compare(x.ID, y.ID) })
-	for _, d := range devices {
-		if q.Device != "" && d.ID != q.Device {
-			continue
+	zones := make(map[gate.AccountID]*time.Location)
+	for _, d := range a.UsageDevices(q) {
+		one := *q
+		if one.Zone == nil {
+			if zones[d.Account] == nil {
+				zones[d.Account] = a.UsageZone(d.Account)
+			}
+			one.Zone = zones[d.Account]
 		}
-		if err := a.usageOf(d, q, f); err != nil {
+		if q.First != "" {
+			one.From, one.To = q.First.Start(one.Zone), q.Last.AddDays(1).Start(one.Zone)
+		}
+		if err := a.usageOf(d, &one, f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// UsageDevices are those that a query is about, in the order of their identifiers.
+func (a *Authority) UsageDevices(q *UsageQuery) []*gate.Device {
+	if q.Device != "" {
+		d, err := a.dir.Device(string(q.Device))
+		if err != nil || !q.about(d) {
+			return nil
+		}
+		return []*gate.Device{d}
+	}
+	devices := slices.DeleteFunc(slices.Clone(a.dir.Devices(q.Account)), func(d *gate.Device) bool { return !q.about(d) })
+	slices.SortFunc(devices, func(x, y *gate.Device) int { return cmp.Compare(x.ID, y.ID) })
+	return devices
+}
+
+func (q *UsageQuery) about(d *gate.Device) bool {
+	return (q.Account == "" || q.Account == d.Account) && (q.Organization == "" || q.Organization == d.Organization)
 }
 
 func (a *Authority) usageOf(d *gate.Device, q *UsageQuery, f func(*UsageRow) error) error {
@@ -69,7 +99,7 @@ func (a *Authority) usageOf(d *gate.Device, q *UsageQuery, f func(*UsageRow) err
 			return cmp.Or(cmp.Compare(x.Behavior, y.Behavior), cmp.Compare(x.Purpose, y.Purpose), cmp.Compare(x.Outcome, y.Outcome))
 		})
 		for i := range cells {
-			if err := f(&UsageRow{Start: start, End: end, Device: d, Cell: cells[i]}); err != nil {
+			if err := f(&UsageRow{Start: start, End: end, Zone: q.Zone, Device: d, Cell: cells[i]}); err != nil {
 				return err
 			}
 		}
@@ -81,7 +111,7 @@ func (a *Authority) usageOf(d *gate.Device, q *UsageQuery, f func(*UsageRow) err
 			if err := tell(); err != nil {
 				return err
 			}
-			start, end = q.period(at)
+			start, end = q.clipped(at)
 		}
 		for i := range b.Cells {
 			if c := &b.Cells[i]; q.wants(c) {
@@ -100,26 +130,44 @@ func (q *UsageQuery) wants(c *usage.Cell) bool {
 	return (q.Behavior == "" || q.Behavior == c.Behavior) && (q.Purpose == "" || q.Purpose == c.Purpose) && (q.Outcome == "" || q.Outcome == c.Outcome)
 }
 
-// period is the one in which a time lies. It may begin before what is asked for, and end after it: then it is not whole.
-func (q *UsageQuery) period(at time.Time) (start, end time.Time) {
-	zone := q.Zone
-	if zone == nil {
-		zone = time.UTC
+// clipped is the period in which a time lies, as far as it is asked for: one that is not whole is another.
+func (q *UsageQuery) clipped(at time.Time) (start, end time.Time) {
+	start, end = q.period(at)
+	if start.Before(q.From) {
+		start = q.From.UTC()
 	}
-	local := at.In(zone)
+	if end.After(q.To) {
+		end = q.To.UTC()
+	}
+	return start, end
+}
+
+// period is the one in which a time lies.
+func (q *UsageQuery) period(at time.Time) (start, end time.Time) {
+	local := at.In(q.Zone)
+	first := time.Date(local.Year(), local.Month(), local.Day(), 12, 0, 0, 0, time.UTC) // a day's noon, which no change of clocks takes away
+	next := first
 	switch q.Step {
 	case HourStep: // where clocks are set back the same hour comes twice; each is one of its own
 		start = at.Add(-time.Duration(local.Minute())*time.Minute - time.Duration(local.Second())*time.Second)
 		return start.UTC(), start.Add(time.Hour).UTC()
 	case DayStep:
-		day := gate.Date(local.Format(time.DateOnly))
-		return day.Start(zone).UTC(), day.AddDays(1).Start(zone).UTC()
+		next = first.AddDate(0, 0, 1)
+	case WeekStep:
+		first = first.AddDate(0, 0, -(int(local.Weekday())+6)%7)
+		next = first.AddDate(0, 0, 7)
 	case MonthStep:
-		first := time.Date(local.Year(), local.Month(), 1, 0, 0, 0, 0, time.UTC)
-		return gate.Date(first.Format(time.DateOnly)).Start(zone).UTC(), gate.Date(first.AddDate(0, 1, 0).Format(time.DateOnly)).Start(zone).UTC()
+		first = first.AddDate(0, 0, 1-local.Day())
+		next = first.AddDate(0, 1, 0)
 	case NoStep:
+		return q.From.UTC(), q.To.UTC()
 	}
-	return q.From.UTC(), q.To.UTC()
+	return midnight(first, q.Zone), midnight(next, q.Zone)
+}
+
+// midnight is the beginning in a zone of the day that a time names.
+func midnight(t time.Time, zone *time.Location) time.Time {
+	return gate.Date(t.Format(time.DateOnly)).Start(zone).UTC()
 }
 
 // UsageFinal is until when usage does not change any more, unless the clock is set back.

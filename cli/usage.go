@@ -12,7 +12,7 @@ import (
 )
 
 // usageFlags are what usage is asked for.
-type usageFlags struct{ from, to, zone, step, by, behavior, purpose, outcome string }
+type usageFlags struct{ from, to, zone, step, by, organization, behavior, purpose, outcome string }
 
 func (t *tool) usageCommand() *cobra.Command {
 	var f usageFlags
@@ -20,15 +20,13 @@ func (t *tool) usageCommand() *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		Use:  "usage [ACCOUNT|DEVICE]", Short: "Shows what was used, and what of it is billed",
 		Long: "Shows what was used from one day until another: the month so far, unless said otherwise. Days are those of --zone; left out, of the\n" +
-			"account. Only calls of production that were answered are billed: no refused ones (REFUSED), and none that the upstream failed (FAILED).",
-		Example: "  certgate usage acme --from 2027-03-01 --to 2027-03-31 --by behavior\n  certgate usage acme/main/prod-1 --step day\n  certgate usage --by account",
+			"contract, or UTC where a row is of several accounts. Only calls of production that were answered are billed: no refused ones (REFUSED),\n" +
+			"and none that the upstream failed (FAILED). P50, P95 and P99 are within how many milliseconds so many of 100 calls ended.",
+		Example: "  certgate usage acme --from 2027-03-01 --to 2027-03-31 --by behavior\n  certgate usage acme/main/prod-1 --step week\n  certgate usage --by account,outcome --purpose TREAT",
 	}
 	f.add(c)
-	c.Flags().StringVar(&f.step, "step", "", "one row for each `hour`, day or month")
-	c.Flags().StringVar(&f.by, "by", "behavior", "what rows are told by: some of account, device, environment, behavior, purpose, outcome, with commas between")
-	c.Flags().StringVar(&f.behavior, "behavior", "", "calls of this behavior alone")
-	c.Flags().StringVar(&f.purpose, "purpose", "", "calls for this purpose alone")
-	c.Flags().StringVar(&f.outcome, "outcome", "", "calls of this outcome alone: 2xx, 5xx, error, canceled, or the code of a refusal")
+	c.Flags().StringVar(&f.step, "step", "", "one row for each `hour`, day, week or month")
+	c.Flags().StringVar(&f.by, "by", "behavior", "what rows are told by: some of account, organization, device, environment, behavior, purpose, outcome, with commas between")
 	t.connected(t.leaf(c, func(cmd *cobra.Command, args []string) error { return t.showUsage(cmd, args, &f) }))
 	c.AddCommand(t.usageExportCommand())
 	return c
@@ -37,14 +35,18 @@ func (t *tool) usageCommand() *cobra.Command {
 func (f *usageFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.from, "from", "", "the first day; left out, the first of this month")
 	c.Flags().StringVar(&f.to, "to", "", "the last day, which is in it; left out, today")
-	c.Flags().StringVar(&f.zone, "zone", "", "IANA time zone of the days; left out, the account's, else UTC")
+	c.Flags().StringVar(&f.zone, "zone", "", "IANA time zone of the days; left out, the contract's")
+	c.Flags().StringVar(&f.organization, "organization", "", "calls of this organization alone, as in acme/main")
+	c.Flags().StringVar(&f.behavior, "behavior", "", "calls of this behavior alone")
+	c.Flags().StringVar(&f.purpose, "purpose", "", "calls for this purpose alone")
+	c.Flags().StringVar(&f.outcome, "outcome", "", "calls of this outcome alone: 2xx, 5xx, error, canceled, or the code of a refusal")
 }
 
 // query is the flags as the API has them.
 func (f *usageFlags) query(args []string) url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"from": f.from, "to": f.to, "zone": f.zone, "step": f.step, "by": f.by,
-		"behavior": f.behavior, "purpose": f.purpose, "outcome": f.outcome} {
+		"organization": f.organization, "behavior": f.behavior, "purpose": f.purpose, "outcome": f.outcome} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -86,12 +88,16 @@ func (t *tool) showUsage(cmd *cobra.Command, args []string, f *usageFlags) error
 // columns are those that rows are told by, and then what was counted.
 func (f *usageFlags) columns() (list []column) {
 	if f.step != "" {
-		list = append(list, column{"FROM", "start"})
+		from := "day"
+		if f.step == "hour" {
+			from = "start"
+		}
+		list = append(list, column{"FROM", from})
 	}
 	named := false
 	for part := range strings.SplitSeq(f.by, ",") {
 		switch part {
-		case "account", "device":
+		case "account", "organization", "device":
 			if !named {
 				list = append(list, column{strings.ToUpper(part), "path"})
 			}
@@ -101,7 +107,8 @@ func (f *usageFlags) columns() (list []column) {
 		}
 	}
 	return append(list, column{"CALLS", "calls"}, column{"REFUSED", "refused"}, column{"FAILED", "failed"},
-		column{"BILLED", "billable_calls"}, column{"UNITS", "billable_cost"}, column{"", "bar"})
+		column{"BILLED", "billable_calls"}, column{"UNITS", "billable_cost"},
+		column{"P50", "latency_ms.p50"}, column{"P95", "latency_ms.p95"}, column{"P99", "latency_ms.p99"}, column{"", "bar"})
 }
 
 // barWidth is how many characters the longest bar has.

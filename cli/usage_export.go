@@ -1,13 +1,18 @@
 package cli
 
 import (
-	"bytes"
+	"bufio"
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"hash"
+	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -17,17 +22,17 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-// usageManifest tells what an export holds, and whether it may still change.
+// usageManifest tells what an export holds, and whether it may still change. An export without one is not whole.
 type usageManifest struct {
 	Version int       `json:"version"` // of the form of rows and manifest
 	File    string    `json:"file"`
 	Format  string    `json:"format"`
 	From    time.Time `json:"from"`
-	To      time.Time `json:"to"` // not in it
-	Zone    string    `json:"zone"`
-	Rows    int       `json:"rows"`
+	To      time.Time `json:"to"`             // not in it
+	Zone    string    `json:"zone,omitempty"` // of the days; empty: each row's are those of its contract
+	Rows    int64     `json:"rows"`
 	SHA256  string    `json:"sha256"` // of the file
-	// Watermark is until when rows are final. Rows after it may grow; they keep their identifiers, so a later export replaces them.
+	// Watermark is until when rows are final. Those after it have version 0 and may grow; a later export has them with the same ids.
 	Watermark time.Time `json:"watermark"`
 }
 
@@ -37,8 +42,10 @@ func (t *tool) usageExportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Args: cobra.MaximumNArgs(1),
 		Use:  "export [ACCOUNT|DEVICE]", Short: "Writes usage to a file, one row for each day, device, behavior, purpose and outcome",
-		Long: "Writes usage to a file for billing, one row for each day, device, behavior, purpose and outcome, and beside it FILE.manifest.json with\n" +
-			"the number of rows, the file's SHA-256 and until when rows are final. A row has the same id in every export: the later one counts.",
+		Long: "Writes usage to a file for billing, one row for each day, device, behavior, purpose and outcome, and then FILE.manifest.json with\n" +
+			"the number of rows, the file's SHA-256 and until when rows are final. A row has the same id in every export, and a higher version\n" +
+			"where its figures were corrected: the highest counts. A row of version 0 is not final. An export that breaks off leaves the file that\n" +
+			"was there before.",
 		Example: "  certgate usage export --from 2027-03-01 --to 2027-03-31 --format csv --out march.csv",
 	}
 	f.add(c)
@@ -48,71 +55,58 @@ func (t *tool) usageExportCommand() *cobra.Command {
 		if format != "csv" && format != "jsonl" {
 			return usagef("--format %q: must be csv or jsonl", gate.Clip(format, 40))
 		}
-		f.step, f.by = "day", "device,environment,behavior,purpose,outcome"
-		return t.exportUsage(cmd, args, &f, usageManifest{Version: 1, File: out, Format: format})
+		return t.exportUsage(cmd, args, &f, usageManifest{Version: 2, File: out, Format: format})
 	}), "out")
 }
 
-// exportUsage asks for one day after another, so that neither side holds a year at once.
-func (t *tool) exportUsage(cmd *cobra.Command, args []string, f *usageFlags, m usageManifest) error {
-	c, err := t.client()
+// exportUsage writes rows as they come into a file of another name, which takes its own once all of them are on disk.
+func (t *tool) exportUsage(cmd *cobra.Command, args []string, f *usageFlags, m usageManifest) (err error) {
+	c, err := t.unhurried()
 	if err != nil {
 		return err
 	}
-	whole := *f
-	whole.by, whole.outcome = "account", gate.AccountTerminated.String() // the few rows of one outcome: it is the days that are asked for
-	span, err := c.Usage(cmd.Context(), whole.query(args))
+	file, err := os.CreateTemp(filepath.Dir(m.File), "."+filepath.Base(m.File)+".*")
 	if err != nil {
-		return err
+		return fmt.Errorf("write the export: %w", err)
 	}
-	zone, err := time.LoadLocation(span.Zone)
-	if err != nil {
-		return fmt.Errorf("the zone %s is not known here: %w", span.Zone, err)
-	}
-	m.From, m.To, m.Zone, m.Watermark = span.From, span.To, span.Zone, span.Final
-	if m.Watermark.After(m.To) {
-		m.Watermark = m.To
-	}
-	var file bytes.Buffer
-	w := newUsageWriter(&file, m.Format)
-	last := span.To.In(zone).Add(-time.Second).Format(time.DateOnly)
-	for day := gate.Date(span.From.In(zone).Format(time.DateOnly)); string(day) <= last; day = day.AddDays(1) {
-		one := *f
-		one.from, one.to, one.zone = string(day), string(day), span.Zone
-		report, err := c.Usage(cmd.Context(), one.query(args))
+	defer func() {
 		if err != nil {
-			return err
+			_ = file.Close()
+			_ = os.Remove(file.Name())
 		}
-		for _, row := range report.Items {
-			m.Rows++
-			if err := w.write(row); err != nil {
-				return fmt.Errorf("write a row: %w", err)
-			}
-		}
+	}()
+	w := newUsageWriter(file, m.Format)
+	end, err := c.ExportUsage(cmd.Context(), f.query(args), w.write)
+	if err != nil {
+		return err
 	}
-	if err := w.flush(); err != nil {
-		return fmt.Errorf("write the rows: %w", err)
+	if err := errors.Join(w.flush(), file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("write the export: %w", err)
 	}
-	return t.saveExport(cmd, file.Bytes(), &m)
+	m.From, m.To, m.Zone, m.Rows, m.Watermark, m.SHA256 = end.From, end.To, end.Zone, end.Rows, end.Watermark, hex.EncodeToString(w.sum.Sum(nil))
+	return t.saveExport(cmd, file.Name(), &m)
 }
 
-func (t *tool) saveExport(cmd *cobra.Command, content []byte, m *usageManifest) error {
-	sum := sha256.Sum256(content)
-	m.SHA256 = hex.EncodeToString(sum[:])
+// saveExport puts the file in its place, and the manifest last: without one, or beside that of another file, it does not look whole.
+func (t *tool) saveExport(cmd *cobra.Command, written string, m *usageManifest) error {
 	manifest, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write the manifest: %w", err)
 	}
-	if err := os.WriteFile(m.File, content, 0o600); err != nil {
+	place := m.File + ".manifest.json"
+	if err := os.Remove(place); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the manifest of the export before: %w", err)
+	}
+	if err := os.Rename(written, m.File); err != nil {
 		return fmt.Errorf("write the export: %w", err)
 	}
-	if err := os.WriteFile(m.File+".manifest.json", append(manifest, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(place, append(manifest, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write the manifest: %w", err)
 	}
 	if t.flags.json {
 		return printJSON(cmd.OutOrStdout(), manifest)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "wrote %d rows to %s, and %s.manifest.json\n", m.Rows, m.File, m.File)
+	fmt.Fprintf(cmd.OutOrStdout(), "wrote %d rows to %s, and %s\n", m.Rows, m.File, place)
 	if m.Watermark.Before(m.To) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "rows after %s are not final; export them again later, they keep their ids\n", m.Watermark.UTC().Format(time.RFC3339))
 	}
@@ -120,21 +114,26 @@ func (t *tool) saveExport(cmd *cobra.Command, content []byte, m *usageManifest) 
 }
 
 // usageColumns are those of a CSV export.
-var usageColumns = []string{"id", "start", "end", "account", "device", "path", "environment", "behavior", "purpose", "outcome",
-	"calls", "cost", "billable", "billable_calls", "billable_cost", "bytes_in", "bytes_out"}
+var usageColumns = []string{"id", "version", "day", "start", "end", "account", "device", "path", "environment", "behavior", "purpose", "outcome",
+	"billable", "calls", "cost", "billable_calls", "billable_cost", "bytes_in", "bytes_out"}
 
-// usageWriter writes rows in one of the formats.
+// usageWriter writes rows in one of the formats, and hashes what it wrote.
 type usageWriter struct {
+	out  *bufio.Writer
+	sum  hash.Hash
 	csv  *csv.Writer
 	json *json.Encoder
 }
 
-func newUsageWriter(file *bytes.Buffer, format string) *usageWriter {
+func newUsageWriter(file io.Writer, format string) *usageWriter {
+	w := &usageWriter{sum: sha256.New()}
+	w.out = bufio.NewWriter(io.MultiWriter(file, w.sum))
 	if format == "jsonl" {
-		return &usageWriter{json: json.NewEncoder(file)}
+		w.json = json.NewEncoder(w.out)
+		return w
 	}
-	w := &usageWriter{csv: csv.NewWriter(file)}
-	_ = w.csv.Write(usageColumns) // a buffer takes everything
+	w.csv = csv.NewWriter(w.out)
+	_ = w.csv.Write(usageColumns) // an error comes again with flush
 	return w
 }
 
@@ -142,7 +141,7 @@ func (w *usageWriter) write(r *api.UsageRow) error {
 	if w.json != nil {
 		return w.json.Encode(r)
 	}
-	behavior, purpose, environment := "", "", ""
+	behavior, purpose, environment, billable := "", "", "", false
 	if r.Behavior != nil {
 		behavior = *r.Behavior
 	}
@@ -152,16 +151,21 @@ func (w *usageWriter) write(r *api.UsageRow) error {
 	if r.Environment != nil {
 		environment = r.Environment.String()
 	}
+	if r.Billable != nil {
+		billable = *r.Billable
+	}
 	count := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return w.csv.Write([]string{r.ID, r.Start.Format(time.RFC3339), r.End.Format(time.RFC3339), string(r.Account), string(r.Device), r.Path, environment,
-		behavior, purpose, string(r.Outcome), count(r.Calls), count(r.Cost), strconv.FormatBool(r.BillableCalls > 0), count(r.BillableCalls),
+	return w.csv.Write([]string{r.ID, count(r.Version), string(r.Day), r.Start.Format(time.RFC3339), r.End.Format(time.RFC3339), string(r.Account), string(r.Device), r.Path,
+		environment, behavior, purpose, string(r.Outcome), strconv.FormatBool(billable), count(r.Calls), count(r.Cost), count(r.BillableCalls),
 		count(r.BillableCost), count(r.BytesIn), count(r.BytesOut)})
 }
 
 func (w *usageWriter) flush() error {
-	if w.csv == nil {
-		return nil
+	if w.csv != nil {
+		w.csv.Flush()
+		if err := w.csv.Error(); err != nil {
+			return err
+		}
 	}
-	w.csv.Flush()
-	return w.csv.Error()
+	return w.out.Flush()
 }

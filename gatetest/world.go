@@ -122,7 +122,7 @@ func (w *World) Advance(d time.Duration) {
 	w.clock.now = w.clock.now.Add(d)
 	w.clock.mu.Unlock()
 	w.Tick(context.Background(), w.Now())
-	w.must(w.FlushUsage())
+	w.must(w.SumUsage())
 }
 
 func (w *World) close() {

@@ -30,19 +30,13 @@ func parseKey(key []byte) (device gate.DeviceID, start int64, err error) {
 	return gate.DeviceID(key[1 : len(key)-9]), int64(binary.BigEndian.Uint64(key[len(key)-8:])), nil
 }
 
-// version is the first byte of a bucket's value. The numbers of a cell follow its strings, so a later version can add some.
-const version = 1
+// version is the first byte of a bucket's value. Version 1 had no corrections and a histogram of its own.
+const version = 2
 
-// numbers are the parts of a tally, in the order in which they are written.
-func (t *Tally) numbers() []*int64 {
-	list := []*int64{&t.Calls, &t.Cost, &t.In, &t.Out}
-	for i := range t.Latency {
-		list = append(list, &t.Latency[i])
-	}
-	return list
-}
+// numbers are the parts of a tally beside its histogram, in the order in which they are written.
+func (t *Tally) numbers() []*int64 { return []*int64{&t.Calls, &t.Cost, &t.In, &t.Out, &t.Corrections} }
 
-// encode writes version, end of the bucket in Unix seconds, and the cells.
+// encode writes version, end of the bucket in Unix seconds, and the cells; of a histogram what is not nothing.
 func encode(end int64, cells []Cell) []byte {
 	out := binary.AppendVarint([]byte{version}, end)
 	out = binary.AppendUvarint(out, uint64(len(cells)))
@@ -55,27 +49,59 @@ func encode(end int64, cells []Cell) []byte {
 		for _, n := range c.numbers() {
 			out = binary.AppendVarint(out, *n)
 		}
+		for i, n := range c.Latency {
+			if n != 0 {
+				out = binary.AppendUvarint(out, uint64(i)+1)
+				out = binary.AppendVarint(out, n)
+			}
+		}
+		out = append(out, 0)
 	}
 	return out
 }
 
 func decode(value []byte) (end int64, cells []Cell, err error) {
-	if len(value) == 0 || value[0] != version {
-		return 0, nil, fmt.Errorf("%w: not of version %d", errBucket, version)
+	if len(value) == 0 || value[0] == 0 || value[0] > version {
+		return 0, nil, fmt.Errorf("%w: not of version 1 to %d", errBucket, version)
 	}
 	d := decoder{rest: value[1:]}
 	end = d.number()
 	for n := d.length(); n > 0 && d.err == nil; n-- {
 		c := Cell{Key: Key{Behavior: d.text(), Purpose: gate.Purpose(d.text()), Outcome: Outcome(d.text())}}
-		for _, into := range c.numbers() {
-			*into = d.number()
-		}
+		d.tally(value[0], &c.Tally)
 		cells = append(cells, c)
 	}
 	if d.err == nil && len(d.rest) > 0 {
 		d.err = errBucket
 	}
 	return end, cells, d.err
+}
+
+// firstBounds says where the bounds of version 1 stand among LatencyBounds: 5, 25, 100, 500 ms, 2, 10 s and above.
+var firstBounds = [...]int{2, 4, 6, 8, 10, 12, len(LatencyBounds)}
+
+func (d *decoder) tally(of byte, t *Tally) {
+	numbers := t.numbers()
+	if of == 1 {
+		numbers = numbers[:4]
+		for _, i := range firstBounds {
+			numbers = append(numbers, &t.Latency[i])
+		}
+	}
+	for _, into := range numbers {
+		*into = d.number()
+	}
+	for of > 1 && d.err == nil {
+		i, n := binary.Uvarint(d.rest)
+		if !d.took(n) || i == 0 {
+			return
+		}
+		if i > uint64(len(t.Latency)) {
+			d.err, d.rest = errBucket, nil
+			return
+		}
+		t.Latency[i-1] = d.number()
+	}
 }
 
 // decoder reads until something is wrong, and then only zeros.

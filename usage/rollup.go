@@ -2,6 +2,7 @@ package usage
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -79,15 +80,38 @@ func (s *Store) Roll(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := putAll(batch, quarters, Quarters(list)); err != nil {
+	sums := Quarters(list)
+	for _, b := range sums {
+		before, err := s.get(keyOf(quarters, b.Device, b.Start))
+		if err != nil {
+			return err
+		}
+		b.correct(before, b.Start < s.state.Final)
+	}
+	if err := putAll(batch, quarters, sums); err != nil {
 		return err
 	}
 	if err := s.sync(batch); err != nil {
 		return fmt.Errorf("sum usage: %w", err)
 	}
 	next := s.state
-	next.Summed = limit
+	next.Summed, next.Final = limit, max(limit, next.Final)
 	return s.setState(next)
+}
+
+// correct counts a correction for each cell that is not what it was before, if the quarter was final then. Summing again what did not change,
+// also after a crash before the sum was noted, is none.
+func (b *Bucket) correct(before []Cell, final bool) {
+	for i := range b.Cells {
+		c, was := &b.Cells[i], Tally{}
+		if k := slices.IndexFunc(before, func(o Cell) bool { return o.Key == c.Key }); k >= 0 {
+			was = before[k].Tally
+		}
+		c.Corrections = was.Corrections
+		if c.Tally != was && final {
+			c.Corrections++
+		}
+	}
 }
 
 func putAll(batch *badger.WriteBatch, level byte, list []*Bucket) error {

@@ -53,6 +53,8 @@ type Store struct {
 type state struct {
 	// Summed is the beginning of the first quarter that was not summed yet. From it on, minutes count.
 	Summed int64 `json:"summed"`
+	// Final is how far Summed has ever come: what changes before it is a correction.
+	Final int64 `json:"final"`
 	// Minutes and Quarters before these are removed; so are Days.
 	Minutes  int64 `json:"minutes"`
 	Quarters int64 `json:"quarters"`
@@ -162,6 +164,7 @@ func (s *Store) load(now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read how far usage was summed: %w", err)
 	}
+	s.state.Final = max(s.state.Final, s.state.Summed)
 	s.Meter.floor.Store(s.state.Minutes)
 	_, err = s.devices(minutes, func(*Bucket) error { return nil }, s.state.Summed)
 	if err != nil {

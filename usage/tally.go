@@ -1,10 +1,6 @@
 package usage
 
-import (
-	"time"
-
-	"github.com/onerecord/certgate/gate"
-)
+import "github.com/onerecord/certgate/gate"
 
 // Outcome is what became of a call: one of those below, or the code of the reason for which it was refused.
 type Outcome string
@@ -68,26 +64,15 @@ type Key struct {
 	Outcome  Outcome
 }
 
-// LatencyBounds are the upper bounds of the histogram of how long calls took.
-var LatencyBounds = [...]time.Duration{5 * time.Millisecond, 25 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second, 10 * time.Second}
-
 // Tally is what calls come to.
 type Tally struct {
 	Calls int64 `json:"calls"`
 	Cost  int64 `json:"cost"`      // units; none for a refused call
 	In    int64 `json:"bytes_in"`  // bytes of request bodies
 	Out   int64 `json:"bytes_out"` // bytes of answers' bodies, and of what was sent after an upgrade
-	// Latency counts calls per bucket of LatencyBounds, and one above; not cumulative. Refused calls are in none.
-	Latency [len(LatencyBounds) + 1]int64 `json:"latency"`
-}
-
-// Took counts the time of one call.
-func (t *Tally) Took(d time.Duration) {
-	i := 0
-	for i < len(LatencyBounds) && d > LatencyBounds[i] {
-		i++
-	}
-	t.Latency[i]++
+	// Corrections is how often the figures of a quarter of an hour changed after they had been final.
+	Corrections int64   `json:"corrections"`
+	Latency     Latency `json:"latency"` // of calls that were let through
 }
 
 // Add adds another tally.
@@ -96,9 +81,8 @@ func (t *Tally) Add(o *Tally) {
 	t.Cost += o.Cost
 	t.In += o.In
 	t.Out += o.Out
-	for i := range o.Latency {
-		t.Latency[i] += o.Latency[i]
-	}
+	t.Corrections += o.Corrections
+	t.Latency.Add(&o.Latency)
 }
 
 // Cell is what calls of one kind come to.
