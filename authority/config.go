@@ -120,9 +120,12 @@ func (a *Authority) Start(s Settings) (*Config, error) {
 		a.log.Warn("behaviors were changed while certgate was stopped; they are denied until staff allow it: certgate behavior allow NAME")
 		behaviors = behaviors.Block(changed)
 	}
+	if err := a.checkAffordable(behaviors.Cost, len(a.configs) == 0); err != nil {
+		return nil, err
+	}
 	c := &Config{authority: a, settings: s, calendar: calendar, required: required, sites: make(map[gate.Environment]*gate.Site)}
 	for e := gate.Sandbox; e <= gate.Production; e++ {
-		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors, Patients: patients, Plan: &gate.UsagePlan{Limits: s.Plans[e], Zone: calendar.Zone}}
+		c.sites[e] = &gate.Site{Environment: e, Behaviors: behaviors, Patients: patients, Plan: &gate.UsagePlan{Limits: s.Plans[e], Zone: calendar.Zone, Environment: e}}
 	}
 	c.sourceLimit = s.sourceLimit()
 	c.outside.Store(outside)
@@ -267,7 +270,11 @@ func (s *Settings) checkPlans() error {
 		if e.NeedsCertification() {
 			return fmt.Errorf("plan %s: there contracts say how much may be used", e)
 		}
-		if err := plan.Check(behaviors.Cost); err != nil {
+		err := plan.Check(behaviors.Cost)
+		if err == nil {
+			err = plan.Affords(names(s.Behaviors), behaviors.Cost)
+		}
+		if err != nil {
 			return fmt.Errorf("plan %s: %w", e, err)
 		}
 	}

@@ -83,6 +83,12 @@ type App struct {
 	// a mistake cannot read which. Default: rate 60/60s burst 300.
 	SourceLimit *gate.Limit `json:"source_limit,omitempty"`
 
+	// RateLimitHeaders is in which version answers say which limits are about a call and what is left of them, in the header fields
+	// RateLimit-Policy and RateLimit: "draft-10" of the IETF's httpapi working group, the only one that there is, or "off". Drafts differ so much
+	// that a client for one misreads another, so this stays as it is until you change it. Retry-After and the violated policies in the body
+	// are sent either way. Default: draft-10.
+	RateLimitHeaders string `json:"ratelimit_headers,omitempty"`
+
 	// SMTP is the mail server that sends notices to customers. Without it notices stay owed, and staff deliver them by hand.
 	SMTP *SMTP `json:"smtp,omitempty"`
 
@@ -165,7 +171,7 @@ func (a *App) Validate() error {
 	if err := a.checkPlans(); err != nil {
 		return err
 	}
-	if err := a.checkAPIURLs(); err != nil {
+	if err := errors.Join(a.checkAPIURLs(), checkRateLimitHeaders(a.RateLimitHeaders)); err != nil {
 		return err
 	}
 	s := a.settings()

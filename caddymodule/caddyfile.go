@@ -52,6 +52,7 @@ func init() {
 //		patient     path <template>... | query <name>...
 //		source_limit rate <amount>/<seconds>s [burst <units>] | off
 //		plan        sandbox|preprod <limit>
+//		ratelimit_headers draft-10|off
 //		behavior    <name> <method> <path> [cost <units>] [upgrade websocket]
 //	}
 func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
@@ -108,12 +109,20 @@ func (a *App) option(d *caddyfile.Dispenser) error {
 		return a.sourceLimit(d)
 	case "plan":
 		return a.plan(d)
+	case "ratelimit_headers":
+		if err := oneArg(d, &a.RateLimitHeaders); err != nil {
+			return err
+		}
+		if err := checkRateLimitHeaders(a.RateLimitHeaders); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
 	case "behavior":
 		return a.behavior(d)
 	case "{":
 		return d.Err("this option takes no block")
 	}
-	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, api_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates, patient, source_limit, plan and behavior", d.Val())
+	return d.Errf("unknown option %q; allowed are data_dir, secret_file, checkpoint_file, checkpoint_webhook, public_url, api_url, pki_url, contact, zone, closed, required_agreements, smtp, webhook, templates, patient, source_limit, plan, ratelimit_headers and behavior", d.Val())
 }
 
 // oneArg reads an option that may be given once, with one argument.

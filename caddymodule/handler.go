@@ -114,7 +114,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	}
 	id := call.ID()
 	h.prepare(pass, call, id)
-	if policy := call.LimitPolicy(); policy != nil {
+	if policy := h.limitPolicy(call); policy != nil {
 		api.SetRateLimit(w.Header(), policy, call.LimitsLeft())
 	}
 	describe(r, call, id)
@@ -170,7 +170,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, config *authori
 		Reason: call.Reason, Detail: api.DetailOf(&call.Decision, key, h.Environment), Instance: call.ID(),
 		TypeBase: config.PublicURL(), Contact: config.Contact(), Exceeded: call.Exceeded,
 	}
-	if policy := call.LimitPolicy(); policy != nil {
+	if policy := h.limitPolicy(call); policy != nil {
 		refusal.Policy, refusal.Left = policy, call.LimitsLeft()
 	}
 	config.Authority().LogRefusal(call)

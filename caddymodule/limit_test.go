@@ -7,7 +7,9 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -189,23 +191,35 @@ func TestACallHoldsItsPlaceUntilItHasEnded(t *testing.T) {
 		<-release
 	}))
 	t.Cleanup(slow.Close)
+	end := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(end) // before the server closes, which waits for its calls
 	w.mustLoad(w.global() + w.site("api.test", requestMode, "certgate production", "reverse_proxy "+slow.Listener.Addr().String()))
 	account, _, c := w.certified("acme")
 	w.limit(account, "concurrency 1")
 	client := w.client("h2", &c.tls)
-	running := make(chan *http.Response)
+	running := make(chan *http.Response, 1)
 	go func() {
 		resp, _ := w.get(client, "api.test", "/fhir/Patient/1", c.Key)
 		running <- resp
 	}()
-	<-arrived
+	soon := time.After(30 * time.Second)
+	select {
+	case <-arrived:
+	case <-soon:
+		t.Fatal("the first call did not reach the upstream within 30 seconds")
+	}
 	resp, body := w.get(client, "api.test", "/fhir/Patient/2", c.Key)
 	if resp.StatusCode != http.StatusTooManyRequests || !strings.Contains(body, "concurrency-exceeded") || resp.Header.Get("Retry-After") != "1" {
 		t.Errorf("beside a call that runs: %d %s", resp.StatusCode, body)
 	}
-	close(release)
-	if resp := <-running; resp.StatusCode != http.StatusOK {
-		t.Errorf("the call that ran: %d", resp.StatusCode)
+	end()
+	select {
+	case resp := <-running:
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("the call that ran: %d", resp.StatusCode)
+		}
+	case <-soon:
+		t.Fatal("the call that ran has not ended within 30 seconds")
 	}
 	if resp, body := w.get(client, "api.test", "/fhir/Patient/3", c.Key); resp.StatusCode != http.StatusOK {
 		t.Errorf("after it: %d %s", resp.StatusCode, body)
@@ -278,6 +292,23 @@ func TestAPlaceThatSendsWhatIsRefusedMustWait(t *testing.T) {
 	for _, d := range w.authority().Decisions().List(authority.DecisionFilter{}, 100) {
 		if d.Reason == gate.SourceExceeded {
 			t.Errorf("%s is remembered as one too many", d.ID)
+		}
+	}
+}
+
+func TestAnOperatorMaySwitchTheLimitHeadersOff(t *testing.T) {
+	w := foundWorld(t)
+	w.mustLoad(w.global("ratelimit_headers off") + w.site("api.test", requestMode, "certgate production", w.proxy()))
+	account, _, c := w.certified("acme")
+	w.limit(account, "day 1")
+	client := w.client("h2", &c.tls)
+	for _, want := range []int{http.StatusOK, http.StatusTooManyRequests} {
+		resp, body := w.get(client, "api.test", "/fhir/Patient/1", c.Key)
+		if resp.StatusCode != want || resp.Header.Get("RateLimit") != "" || resp.Header.Get("RateLimit-Policy") != "" {
+			t.Errorf("%d %v", resp.StatusCode, resp.Header)
+		}
+		if limited := want == http.StatusTooManyRequests; limited && (resp.Header.Get("Retry-After") == "" || !strings.Contains(body, `"violated-policies":["day"]`)) {
+			t.Errorf("%v %s", resp.Header, body)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (c Contract) Amend(to Terms, costs Costs, act Act) (Contract, error) {
 	if err := checkGranted(&to.Grant, costs.known); err != nil {
 		return c, err
 	}
-	if err := to.Plan.Check(costs); err != nil {
+	if err := to.Plan.checkFor(&to.Grant, costs); err != nil {
 		return c, err
 	}
 	if err := checkAgreements(to.Agreements); err != nil {

@@ -62,7 +62,7 @@ func (c *Contract) Check(zones Zones, costs Costs) error {
 	if err := checkGranted(&c.Grant, costs.known); err != nil {
 		return err
 	}
-	if err := c.Plan.Check(costs); err != nil {
+	if err := c.Plan.checkFor(&c.Grant, costs); err != nil {
 		return err
 	}
 	return checkAgreements(c.Agreements)
@@ -86,7 +86,7 @@ func (c *Contract) Resolve(zones Zones) error {
 		return err
 	}
 	c.begins, c.ends = c.First.Start(zone), c.Last.AddDays(1).Start(zone)
-	c.usage = &UsagePlan{Limits: c.Plan, Zone: zone}
+	c.usage = &UsagePlan{Limits: c.Plan, Zone: zone, Environment: Production}
 	return nil
 }
 

@@ -203,7 +203,7 @@ func (p Limits) Check(costs Costs) error {
 			}
 		}
 	}
-	return nil
+	return p.contradiction()
 }
 
 func (l *Limit) check(costs Costs) error {
@@ -222,26 +222,13 @@ func (l *Limit) check(costs Costs) error {
 	case l.Burst < 0 || l.Burst > maxAmount:
 		return FieldErrorf("burst", "%d: must be 1 to %d; left out it is the amount", l.Burst, int64(maxAmount))
 	}
-	return l.affords(costs)
-}
-
-// affords refuses a limit that a single call of a behavior exceeds: it could never pass.
-func (l *Limit) affords(costs Costs) error {
 	if l.Behavior == "" {
 		return nil
 	}
-	c := costs(l.Behavior)
-	room := l.Amount
-	if l.Kind == RateLimit {
-		room = l.Capacity()
-	}
-	switch {
-	case c == 0:
+	if costs(l.Behavior) == 0 {
 		return FieldErrorf("behavior", "%q is not in the configuration", Clip(l.Behavior, 60))
-	case (l.Kind == RateLimit || l.Kind == DayLimit || l.Kind == MonthLimit) && room < int64(c):
-		return FieldErrorf("amount", "one call of %s takes %d, so a limit of %d would let none through", l.Behavior, c, room)
 	}
-	return nil
+	return l.affords(costs)
 }
 
 // most is the highest amount of the kind.

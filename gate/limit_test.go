@@ -80,6 +80,11 @@ func TestPlansThatMakeNoSenseAreRefused(t *testing.T) {
 		{gate.Limits{{Kind: gate.DayLimit, Amount: 5, Behavior: "fhir-writ"}}, `plan[0].behavior: "fhir-writ" is not in the configuration`},
 		{gate.Limits{{Kind: gate.RateLimit, Amount: 50, Burst: 4, Behavior: "ihe-document-query"}}, "plan[0].amount: one call of ihe-document-query takes 5, so a limit of 4 would let none through"},
 		{gate.Limits{{Kind: gate.MonthLimit, Amount: 4, Behavior: "ihe-document-query"}}, "plan[0].amount: one call of ihe-document-query takes 5, so a limit of 4 would let none through"},
+		{gate.Limits{{Kind: gate.DayLimit, Amount: 50, Per: gate.DeviceSubject}, {Kind: gate.DayLimit, Amount: 40}}, `plan[0].amount: "day 50 per device" can never be reached, because plan[1], "day 40", comes first; lower it or leave it out`},
+		{gate.Limits{{Kind: gate.MonthLimit, Amount: 40}, {Kind: gate.DayLimit, Amount: 50}}, `plan[1].amount: "day 50" can never be reached, because plan[0], "month 40", comes first; lower it or leave it out`},
+		{gate.Limits{{Kind: gate.PatientDayLimit, Amount: 5}, {Kind: gate.PatientHourLimit, Amount: 6, Per: gate.OrganizationSubject}}, `plan[1].amount: "patients-hour 6 per organization" can never be reached, because plan[0], "patients-day 5", comes first; lower it or leave it out`},
+		{gate.Limits{{Kind: gate.DayLimit, Amount: 50}, {Kind: gate.DayLimit, Amount: 40, Per: gate.DeviceSubject}, {Kind: gate.MonthLimit, Amount: 45, Per: gate.DeviceSubject}}, ""},
+		{gate.Limits{{Kind: gate.DayLimit, Amount: 50, Behavior: "fhir-query"}, {Kind: gate.DayLimit, Amount: 40}}, ""},
 		{gate.Limits{{Kind: gate.DayLimit, Amount: 5}, {Kind: gate.DayLimit, Amount: 6, Per: gate.AccountSubject}}, "plan[1]: day is there already, as plan[0]; one of each kind, subject and behavior is enough"},
 		{make(gate.Limits, 17), "plan: has 17 limits; 16 are allowed"},
 	} {

@@ -9,6 +9,8 @@ import (
 type UsagePlan struct {
 	Limits Limits
 	Zone   *time.Location // in which hours, days and months are counted
+	// Environment is where it counts. What is used in one takes nothing from another, though account and limit may have the same names.
+	Environment Environment
 }
 
 // Equal reports whether two plans say the same.
@@ -16,7 +18,7 @@ func (p *UsagePlan) Equal(other *UsagePlan) bool {
 	if p == nil || other == nil {
 		return p == other
 	}
-	return slices.Equal(p.Limits, other.Limits) && p.Zone.String() == other.Zone.String()
+	return p.Environment == other.Environment && slices.Equal(p.Limits, other.Limits) && p.Zone.String() == other.Zone.String()
 }
 
 // CountsPatients reports whether the plan limits how many patients calls of the behavior may be about.

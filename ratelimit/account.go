@@ -115,14 +115,20 @@ func (a *account) compile(who *Caller, now time.Time) *rules {
 	return r
 }
 
+// subjectOf names whose limit it is. Accounts and organizations call in several environments, and what they use in one is their own there:
+// a test in the sandbox must not eat into a contract.
 func subjectOf(who *Caller, l *gate.Limit) string {
+	id := string(who.Account)
 	switch l.Subject() { //nolint:exhaustive // a limit has no other
 	case gate.OrganizationSubject:
-		return string(who.Organization)
+		id = string(who.Organization)
 	case gate.DeviceSubject:
 		return string(who.Device)
 	}
-	return string(who.Account)
+	if e := who.Plan.Environment; e == gate.Sandbox || e == gate.Preprod {
+		id += "/" + e.String()
+	}
+	return id
 }
 
 // holding finds or makes a limiter and puts it under the limit as it reads now.

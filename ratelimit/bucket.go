@@ -13,6 +13,21 @@ import (
 type bucket struct {
 	tokens   *rate.Limiter
 	capacity int64
+	last     time.Time // when something was taken
+}
+
+// skew is by how much calls that come at the same time may have read the clock in another order than they are asked about.
+const skew = time.Second
+
+// at is what there is at now. The limiter counts from when something was last taken, and would wait for that time where the clock was set
+// back behind it; it then goes on from now with what there was.
+func (b *bucket) at(now time.Time) float64 {
+	if b.last.Sub(now) > skew {
+		used := float64(b.capacity) - b.tokens.TokensAt(b.last)
+		b.tokens = rate.NewLimiter(b.tokens.Limit(), int(b.capacity))
+		b.use(now, used)
+	}
+	return b.tokens.TokensAt(now)
 }
 
 func newBucket(l *gate.Limit) *bucket {
@@ -25,7 +40,7 @@ func speed(l *gate.Limit) rate.Limit { return rate.Limit(float64(l.Amount) / flo
 func (b *bucket) cost(c *Call) float64 { return float64(min(c.Cost, b.capacity)) }
 
 func (b *bucket) ask(c *Call) (time.Duration, bool) {
-	missing := b.cost(c) - b.tokens.TokensAt(c.Now)
+	missing := b.cost(c) - b.at(c.Now)
 	if missing <= 0 {
 		return 0, true
 	}
@@ -37,10 +52,13 @@ func (b *bucket) fill(units float64) time.Duration {
 	return time.Duration(math.Ceil(units / float64(b.tokens.Limit()) * float64(time.Second)))
 }
 
-func (b *bucket) spend(c *Call) { b.tokens.AllowN(c.Now, int(b.cost(c))) }
+func (b *bucket) spend(c *Call) {
+	b.tokens.AllowN(c.Now, int(b.cost(c)))
+	b.last = c.Now
+}
 
 func (b *bucket) adopt(l *gate.Limit, _ *time.Location, now time.Time) {
-	used := float64(b.capacity) - b.tokens.TokensAt(now)
+	used := float64(b.capacity) - b.at(now)
 	b.tokens, b.capacity = rate.NewLimiter(speed(l), int(l.Capacity())), l.Capacity()
 	b.use(now, used)
 }
@@ -48,10 +66,11 @@ func (b *bucket) adopt(l *gate.Limit, _ *time.Location, now time.Time) {
 // use takes units out of a full bucket.
 func (b *bucket) use(now time.Time, units float64) {
 	b.tokens.AllowN(now, int(math.Ceil(min(max(units, 0), float64(b.capacity)))))
+	b.last = now
 }
 
 func (b *bucket) left(now time.Time) (int64, time.Duration) {
-	tokens := b.tokens.TokensAt(now)
+	tokens := b.at(now)
 	whole := math.Floor(tokens)
 	if whole >= float64(b.capacity) {
 		return b.capacity, 0
@@ -59,10 +78,10 @@ func (b *bucket) left(now time.Time) (int64, time.Duration) {
 	return int64(max(whole, 0)), b.fill(whole + 1 - tokens)
 }
 
-func (b *bucket) idle(now time.Time) bool { return b.tokens.TokensAt(now) >= float64(b.capacity) }
+func (b *bucket) idle(now time.Time) bool { return b.at(now) >= float64(b.capacity) }
 
 func (b *bucket) save(now time.Time, s *Saved) {
-	s.Used = int64(math.Ceil(float64(b.capacity) - b.tokens.TokensAt(now)))
+	s.Used = int64(math.Ceil(float64(b.capacity) - b.at(now)))
 	s.Until = now.Add(b.fill(float64(s.Used)))
 }
 

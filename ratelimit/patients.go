@@ -6,32 +6,32 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-// patients are the different ones of an hour or a day, each as a keyed hash. At most as many are kept as the limit lets through.
+// patients are the different ones of an hour or a day, each as a keyed hash. At most as many are kept as the limit lets through, and those of
+// one period before.
 type patients struct {
-	period
+	turns[hashes]
+
 	limit int64
-	seen  map[uint64]struct{}
 }
+
+// hashes stand for patients.
+type hashes map[uint64]struct{}
+
+func (h hashes) empty() bool { return len(h) == 0 }
 
 func newPatients(l *gate.Limit, zone *time.Location, now time.Time) *patients {
-	return &patients{period: periodAt(l.Kind, zone, now), limit: l.Amount}
-}
-
-func (p *patients) roll(now time.Time) {
-	if p.period.roll(now) {
-		p.seen = nil
-	}
+	return &patients{turns: turns[hashes]{period: periodAt(l.Kind, zone, now), keep: 1}, limit: l.Amount}
 }
 
 func (p *patients) ask(c *Call) (time.Duration, bool) {
 	p.roll(c.Now)
 	fresh := int64(0)
 	for _, id := range c.Patients {
-		if _, known := p.seen[id]; !known {
+		if _, known := p.used[id]; !known {
 			fresh++
 		}
 	}
-	if fresh == 0 || int64(len(p.seen))+fresh <= p.limit {
+	if fresh == 0 || int64(len(p.used))+fresh <= p.limit {
 		return 0, true
 	}
 	return p.end.Sub(c.Now), false
@@ -44,43 +44,35 @@ func (p *patients) spend(c *Call) {
 }
 
 func (p *patients) add(id uint64) {
-	if p.seen == nil {
-		p.seen = make(map[uint64]struct{})
+	if p.used == nil {
+		p.used = make(hashes)
 	}
-	p.seen[id] = struct{}{}
+	p.used[id] = struct{}{}
 }
 
 func (p *patients) adopt(l *gate.Limit, zone *time.Location, now time.Time) {
-	if p.period.adopt(zone, now) {
-		p.seen = nil
-	}
+	p.turns.adopt(zone, now)
 	p.limit = l.Amount
 }
 
 func (p *patients) left(now time.Time) (int64, time.Duration) {
 	p.roll(now)
-	return max(p.limit-int64(len(p.seen)), 0), p.end.Sub(now)
-}
-
-func (p *patients) idle(now time.Time) bool {
-	p.roll(now)
-	return len(p.seen) == 0
+	return max(p.limit-int64(len(p.used)), 0), p.end.Sub(now)
 }
 
 func (p *patients) save(now time.Time, s *Saved) {
 	p.roll(now)
-	s.Used, s.Until = int64(len(p.seen)), p.end
-	s.Patients = make([]uint64, 0, len(p.seen))
-	for id := range p.seen {
+	s.Used, s.Start, s.End, s.Until = int64(len(p.used)), p.start, p.end, p.end
+	s.Patients = make([]uint64, 0, len(p.used))
+	for id := range p.used {
 		s.Patients = append(s.Patients, id)
 	}
 }
 
 func (p *patients) restore(now time.Time, s *Saved) {
-	if p.roll(now); !now.Before(s.Until) {
-		return
-	}
+	p.start, p.end = s.period()
 	for _, id := range s.Patients {
 		p.add(id)
 	}
+	p.roll(now)
 }

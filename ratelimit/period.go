@@ -36,25 +36,3 @@ func periodAt(kind gate.LimitKind, zone *time.Location, now time.Time) period {
 }
 
 func dayOf(t time.Time) gate.Date { return gate.Date(t.Format(time.DateOnly)) }
-
-// patience is how far a clock may be set back before the period that had begun is given up: until then it goes on, or moving the clock to
-// and fro would begin the same day again and again.
-const patience = 48 * time.Hour
-
-// roll moves the period to now and reports whether a new one has begun, with nothing used. A clock that was set back begins none: what was
-// used stays used.
-func (p *period) roll(now time.Time) (begun bool) {
-	if now.Before(p.end) && p.start.Sub(now) <= patience {
-		return false
-	}
-	begun = !now.Before(p.end)
-	*p = periodAt(p.kind, p.zone, now)
-	return begun
-}
-
-// adopt goes on in another zone; what the running period used stays used until that zone's period ends.
-func (p *period) adopt(zone *time.Location, now time.Time) (begun bool) {
-	begun = p.roll(now)
-	*p = periodAt(p.kind, zone, now)
-	return begun
-}

@@ -8,55 +8,58 @@ import (
 
 // quota is what was used of a day's or a month's units.
 type quota struct {
-	period
+	turns[units]
+
 	limit int64
-	used  int64
 }
+
+// units are what calls cost.
+type units int64
+
+func (u units) empty() bool { return u == 0 }
+
+// keptPeriods is how many days or months are remembered beside the one that runs.
+const keptPeriods = 3
 
 func newQuota(l *gate.Limit, zone *time.Location, now time.Time) *quota {
-	return &quota{period: periodAt(l.Kind, zone, now), limit: l.Amount}
-}
-
-func (q *quota) roll(now time.Time) {
-	if q.period.roll(now) {
-		q.used = 0
-	}
+	return &quota{turns: turns[units]{period: periodAt(l.Kind, zone, now), keep: keptPeriods}, limit: l.Amount}
 }
 
 func (q *quota) ask(c *Call) (time.Duration, bool) {
 	q.roll(c.Now)
-	if q.used+min(c.Cost, q.limit) <= q.limit {
+	if int64(q.used)+min(c.Cost, q.limit) <= q.limit {
 		return 0, true
 	}
 	return q.end.Sub(c.Now), false
 }
 
-func (q *quota) spend(c *Call) { q.used += min(c.Cost, q.limit) }
+func (q *quota) spend(c *Call) { q.used += units(min(c.Cost, q.limit)) }
 
 func (q *quota) adopt(l *gate.Limit, zone *time.Location, now time.Time) {
-	if q.period.adopt(zone, now) {
-		q.used = 0
-	}
+	q.turns.adopt(zone, now)
 	q.limit = l.Amount
 }
 
 func (q *quota) left(now time.Time) (int64, time.Duration) {
 	q.roll(now)
-	return max(q.limit-q.used, 0), q.end.Sub(now)
-}
-
-func (q *quota) idle(now time.Time) bool {
-	q.roll(now)
-	return q.used == 0
+	return max(q.limit-int64(q.used), 0), q.end.Sub(now)
 }
 
 func (q *quota) save(now time.Time, s *Saved) {
 	q.roll(now)
-	s.Used, s.Until = q.used, q.end
+	s.Used, s.Start, s.End = int64(q.used), q.start, q.end
+	s.Until = s.End.Add(patience)
+	for _, p := range q.past {
+		s.Past = append(s.Past, Past{Start: p.start, Used: int64(p.used)})
+	}
 }
 
+// restore goes on from what was saved, whatever the clock says now.
 func (q *quota) restore(now time.Time, s *Saved) {
-	if q.roll(now); now.Before(s.Until) {
-		q.used += s.Used
+	q.start, q.end = s.period()
+	q.used = units(s.Used)
+	for _, p := range s.Past {
+		q.past = append(q.past, turn[units]{p.Start, units(p.Used)})
 	}
+	q.roll(now)
 }

@@ -14,6 +14,24 @@ type Saved struct {
 	Used     int64          `json:"used"`    // units, or patients
 	Patients []uint64       `json:"patients,omitempty"`
 	Until    time.Time      `json:"until"` // when it need not be remembered any more
+	// Start and End are the day, month or hour in which it was used; zero for limits that have none. Past are others that were left lately.
+	Start time.Time `json:"start,omitzero"`
+	End   time.Time `json:"end,omitzero"`
+	Past  []Past    `json:"past,omitempty"`
+}
+
+// Past is what was used in a period that does not run.
+type Past struct {
+	Start time.Time `json:"start"`
+	Used  int64     `json:"used"`
+}
+
+// period is the one in which it was used. Before periods were saved Until was the end of one.
+func (s *Saved) period() (start, end time.Time) {
+	if s.End.IsZero() {
+		return time.Time{}, s.Until
+	}
+	return s.Start, s.End
 }
 
 // Save calls each with everything that must be remembered at now, one account at a time.
