@@ -92,6 +92,7 @@ type Authority struct {
 	crls      crlCache
 	refusals  refusalLog
 	refused   refusedLinks
+	redeeming arrivals
 	digested  gate.Date // the last day whose digest was seen to; touched by the job alone
 	attempts  attempts  // to renew
 

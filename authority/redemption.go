@@ -44,11 +44,13 @@ func (a *Authority) Redeem(token string, csr []byte) (*Credential, error) {
 	if err != nil {
 		return nil, gate.FieldErrorf("csr", "%s", err)
 	}
+	place := a.redeeming.arrive()
 	a.flushSightings() // a key used a moment ago makes the link dead
 	material, err := a.prepare(found.Device, applicant)
 	if err != nil {
 		return nil, err
 	}
+	material.place = place
 	out := &Credential{Key: material.key, KeyID: material.keyRecord.ID}
 	_, err = a.change(customer, func(tx *certstore.Tx) (gate.Event, error) { return a.redeem(tx, found.ID, material, out) })
 	if err != nil {
@@ -90,6 +92,7 @@ func (a *Authority) redemptionRefused(e *gate.Enrollment, why error) {
 
 // material is what a redemption may need, made before the commit: secrets come from outside it.
 type material struct {
+	place       uint64 // among redemptions, in the order in which they came
 	applicant   issuer.ApplicantKey
 	key         string
 	keyRecord   *gate.Key
@@ -125,7 +128,7 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 	if err != nil {
 		return gate.Event{}, err
 	}
-	if err := a.publicKeyIsFree(e, m.applicant.SPKI); err != nil {
+	if err := errors.Join(a.publicKeyIsFree(e, m.applicant.SPKI), a.redeeming.take(e.ID, m.place)); err != nil {
 		return gate.Event{}, err
 	}
 	device, err := certstore.Get[gate.Device](tx, string(e.Device))
