@@ -95,6 +95,7 @@ type Authority struct {
 	redeeming arrivals
 	digested  gate.Date // the last day whose digest was seen to; touched by the job alone
 	attempts  attempts  // to renew
+	moduli    knownModuli
 
 	seenLately recentlySeen // by pre-production devices
 

@@ -101,6 +101,9 @@ func (a *Authority) RenewStaff(by By, with gate.Fingerprint, csr []byte) (*gate.
 }
 
 func (a *Authority) staffCertificate(s *gate.Staff, applicant issuer.ApplicantKey) (*gate.StaffCertificate, error) {
+	if err := a.sharesNoPrime(applicant); err != nil {
+		return nil, gate.InField("csr", err)
+	}
 	signer, ca, err := a.signer(gate.Operators)
 	if err != nil {
 		return nil, err

@@ -188,6 +188,9 @@ func (a *Authority) newKey(d *gate.Device) (string, *gate.Key, error) {
 
 // newCertificate signs a certificate for a device: from the signing request it takes the public key alone.
 func (a *Authority) newCertificate(d *gate.Device, applicant issuer.ApplicantKey) (*gate.Certificate, []byte, error) {
+	if err := a.sharesNoPrime(applicant); err != nil {
+		return nil, nil, gate.InField("csr", err)
+	}
 	signer, ca, err := a.signer(gate.Customers)
 	if err != nil {
 		return nil, nil, err

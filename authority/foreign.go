@@ -130,6 +130,9 @@ func (d *draft) certificate(at string, device *gate.Device, text string) error {
 	if err != nil {
 		return gate.Errorf(gate.Invalid, "%s", err)
 	}
+	if err := d.a.sharesNoPrime(applicant); err != nil {
+		return err
+	}
 	fp := gate.FingerprintOf(leaf.Raw)
 	if other := d.foreign.leaves[fp]; other != "" {
 		return gate.Errorf(gate.Invalid, "is the same as %s; a certificate names one device", other)

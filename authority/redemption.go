@@ -48,6 +48,7 @@ func (a *Authority) Redeem(token string, csr []byte) (*Credential, error) {
 	a.flushSightings() // a key used a moment ago makes the link dead
 	material, err := a.prepare(found.Device, applicant)
 	if err != nil {
+		a.redemptionRefused(found, err)
 		return nil, err
 	}
 	material.place = place

@@ -31,7 +31,7 @@ const (
 )
 
 // allowedKeys is the second half of every refusal of a key.
-const allowedKeys = "allowed are P-256, P-384 and RSA of 2048 to 4096 bits with exponent 65537"
+const allowedKeys = "allowed are P-256, P-384 and RSA of 2048 to 4096 bits with exponent 65537; make a new one: " + newKeyCommand
 
 // NewKey makes a P-256 private key. P-384 would cost nine times as much at each
 // verification for no gain that matters within a certificate's life.
@@ -109,8 +109,9 @@ func keyOfBlock(block *pem.Block) (crypto.Signer, error) {
 }
 
 // CheckPublicKey applies the key policy for leaves: P-256, P-384, or RSA of 2048
-// to 4096 bits (a multiple of 8) with exponent 65537. The error names what was
-// found and what is allowed. Ed25519 is refused because browsers, Windows and
+// to 4096 bits (a multiple of 8) with exponent 65537 whose private half cannot be
+// computed by what is known. The error names what was found, what is allowed and
+// what to do. Ed25519 is refused because browsers, Windows and
 // many HTTP clients cannot present such a certificate.
 func CheckPublicKey(pub crypto.PublicKey) error {
 	return checkKey(pub, minLeafRSABits, maxLeafRSABits, allowedKeys)
@@ -134,7 +135,7 @@ func checkKey(pub crypto.PublicKey, minBits, maxBits int, allowed string) error 
 			return fmt.Errorf("the key is %s with exponent %d; %s", keyAlgorithm(pub), key.E, allowed)
 		}
 		if bits >= minBits && bits <= maxBits && bits%8 == 0 {
-			return nil
+			return checkWeakRSA(key)
 		}
 	}
 	return fmt.Errorf("the key is %s; %s", keyAlgorithm(pub), allowed)

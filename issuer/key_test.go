@@ -32,9 +32,9 @@ func TestKeyPolicy(t *testing.T) {
 	}{
 		{"P-256", keyOn(t, elliptic.P256()).Public(), ""},
 		{"P-384", keyOn(t, elliptic.P384()).Public(), ""},
-		{"RSA-2048", rsaPublic(2048, 65537), ""},
-		{"RSA-3072", rsaPublic(3072, 65537), ""},
-		{"RSA-4096", rsaPublic(4096, 65537), ""},
+		{"RSA-2048", soundRSA(t, 2048), ""},
+		{"RSA-3072", soundRSA(t, 3072), ""},
+		{"RSA-4096", soundRSA(t, 4096), ""},
 		{"P-224", keyOn(t, elliptic.P224()).Public(), "P-224"},
 		{"P-521", keyOn(t, elliptic.P521()).Public(), "P-521"},
 		{"RSA-1024", rsaPublic(1024, 65537), "RSA-1024"},
