@@ -37,6 +37,7 @@ import (
 //	client WHO METHOD PATH                does so over and over, on one connection that is kept open
 //	client WHO passes                     waits for some calls; none has been refused since it began, and the connection is still the first
 //	client WHO refused STATUS CODE        waits until its calls are refused so
+//	openssl WHO good|revoked              has openssl verify WHO's certificate by the list that its URL leads to, until it says so
 //	metrics            prints certgate's metrics
 //	customers N FILE LINE      writes so many customers from before certgate, with a mistake on the line
 func TestStories(t *testing.T) {
@@ -53,7 +54,7 @@ func TestStories(t *testing.T) {
 				Files: []string{file}, Setup: s.setup, UpdateScripts: os.Getenv("UPDATE") != "",
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"founded": s.founded, "server": s.server, "certified": s.certified, "enroll": s.enroll, "clock": s.clock, "code": code, "id": id,
-					"mail": s.mail, "link": s.link, "smtp": s.smtp, "webhook": s.webhook, "call": s.call, "client": s.client, "metrics": s.metrics, "customers": customers,
+					"mail": s.mail, "link": s.link, "smtp": s.smtp, "webhook": s.webhook, "call": s.call, "client": s.client, "openssl": s.openssl, "metrics": s.metrics, "customers": customers,
 				},
 			})
 		})
