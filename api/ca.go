@@ -88,6 +88,15 @@ func confirmCA(x *exchange, by authority.By, _ *struct{}) (string, error) {
 	return idOf(made, err)
 }
 
+func withdrawCA(x *exchange, by authority.By, _ *struct{}) (string, error) {
+	r, err := x.findCA(x.r.PathValue("ca"))
+	if err != nil {
+		return "", err
+	}
+	made, err := x.a.WithdrawCA(by, r.Fingerprint)
+	return idOf(made, err)
+}
+
 // ShowCA reads a CA, by its fingerprint or its common name.
 func (c *Client) ShowCA(ctx context.Context, ca string, o ...Option) (*CA, error) {
 	return clientGet[CA](ctx, c, segments("v1", "ca", ca), o)
@@ -116,4 +125,9 @@ func (c *Client) RetireCA(ctx context.Context, ca string, in NewRetirement, o ..
 // ConfirmCA makes the change to a CA that another admin proposed.
 func (c *Client) ConfirmCA(ctx context.Context, ca string, o ...Option) (*CA, error) {
 	return clientPost[CA](ctx, c, outgoing{address: segments("v1", "ca", ca, "confirmation"), options: o}, nil)
+}
+
+// WithdrawCA takes back what is proposed for a CA.
+func (c *Client) WithdrawCA(ctx context.Context, ca string, o ...Option) (*CA, error) {
+	return clientPost[CA](ctx, c, outgoing{address: segments("v1", "ca", ca, "withdrawal"), options: o}, nil)
 }

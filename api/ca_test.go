@@ -38,7 +38,17 @@ func TestCAsFollowOneAnotherByTwo(t *testing.T) {
 	}
 	_, err = cho.ConfirmCA(ctx, proposed.Name)
 	wantKind(t, err, gate.Forbidden)
-	rotated := check[*api.CA](t)(eve.ConfirmCA(ctx, proposed.Name))
+	if withdrawn := check[*api.CA](t)(eve.WithdrawCA(ctx, proposed.Name)); withdrawn.Proposal != nil || withdrawn.Role != "standby" {
+		t.Errorf("%+v", withdrawn)
+	}
+	_, err = eve.ConfirmCA(ctx, proposed.Name)
+	wantKind(t, err, gate.Conflict)
+	proposed = check[*api.CA](t)(cho.RotateCA(ctx, api.NewRotation{Audience: gate.Customers, Why: "a year before its end"}))
+	_, err = eve.ConfirmCA(ctx, proposed.Name)
+	wantKind(t, err, gate.Stale)
+	var etag string
+	check[*api.CA](t)(eve.ShowCA(ctx, proposed.Name, api.KeepETag(&etag)))
+	rotated := check[*api.CA](t)(eve.ConfirmCA(ctx, proposed.Name, api.IfMatch(etag)))
 	if !strings.HasPrefix(rotated.Request, "-----BEGIN CERTIFICATE REQUEST-----\n") || rotated.Proposal != nil {
 		t.Errorf("%+v", rotated)
 	}

@@ -59,8 +59,8 @@ func (c *Client) JoinDevice(ctx context.Context, id string, in Joiner, o ...Opti
 }
 
 // Forecast lists the production devices that can call now and will be refused within so many days, the most urgent first.
-func (c *Client) Forecast(ctx context.Context, days int) (*Page[Outlook], error) {
-	return clientGet[Page[Outlook]](ctx, c, "/v1/forecast?"+url.Values{"within": {strconv.Itoa(days) + "d"}}.Encode(), nil)
+func (c *Client) Forecast(ctx context.Context, days int) (*Forecast, error) {
+	return clientGet[Forecast](ctx, c, "/v1/forecast?"+url.Values{"within": {strconv.Itoa(days) + "d"}}.Encode(), nil)
 }
 
 // CheckAll lists the production devices that would be refused now or on one of the next days.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,21 @@ type Outlook struct {
 	Title  string         `json:"title"`  // the reason for people
 	Clock  gate.ClockKind `json:"clock"`  // whose end it is; empty if it is none's, as with the closing of an account
 	Clocks []gate.Clock   `json:"clocks"` // all that run, the one that ends first at the head
+}
+
+// CAOutlook is when something of a CA ends.
+type CAOutlook struct {
+	CA       gate.Fingerprint `json:"ca"`       // of a root, one that stands under it
+	Name     string           `json:"name"`     // the common name of what ends
+	Audience gate.Audience    `json:"audience"` // whom it certifies
+	At       time.Time        `json:"at"`
+	What     string           `json:"what"` // what holds until then and no longer, in words
+}
+
+// Forecast is what ends within the days.
+type Forecast struct {
+	Items []*Outlook   `json:"items"` // production devices that can call now
+	CAs   []*CAOutlook `json:"cas"`
 }
 
 // Obstacle is for what a production device would be refused, and from when on.
@@ -48,13 +64,26 @@ func forecast(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	page := Page[*Outlook]{Items: []*Outlook{}}
+	page := Forecast{Items: []*Outlook{}, CAs: x.caOutlooks(days)}
 	for i := range list {
 		o := &list[i]
 		page.Items = append(page.Items, &Outlook{Device: o.Device.ID, Path: devicePath(x.dir, o.Device), At: o.At.UTC(), Reason: o.Reason.String(),
 			Title: pages[o.Reason.String()].Title, Clock: o.Clock, Clocks: o.Clocks})
 	}
 	return x.json(http.StatusOK, page)
+}
+
+// caOutlooks are the ends of CAs within so many days, the most urgent first.
+func (x *exchange) caOutlooks(days int) []*CAOutlook {
+	list := []*CAOutlook{}
+	for _, end := range x.a.CAEnds() {
+		if end.Ends.After(x.now.AddDate(0, 0, days)) {
+			continue
+		}
+		list = append(list, &CAOutlook{CA: end.CA.Fingerprint, Name: end.Name, Audience: end.CA.Audience, At: end.Ends.UTC(), What: end.What})
+	}
+	slices.SortStableFunc(list, func(a, b *CAOutlook) int { return a.At.Compare(b.At) })
+	return list
 }
 
 // checkAll lists the production devices that would be refused now or on one of the next days.

@@ -81,7 +81,7 @@ var wire = map[string]any{
 	"NewRenewal": api.NewRenewal{}, "NewAmendment": api.NewAmendment{}, "NewExtension": api.NewExtension{}, "Closing": api.Closing{},
 	"NewChangeReport": api.NewChangeReport{}, "Judgment": api.Judgment{}, "NewProfile": api.NewProfile{}, "Joiner": api.Joiner{},
 	"DryRun": api.DryRun{}, "AffectedDevice": api.AffectedDevice{}, "PlannedNotice": api.PlannedNotice{},
-	"Outlook": api.Outlook{}, "Obstacle": api.Obstacle{}, "Clock": gate.Clock{},
+	"Outlook": api.Outlook{}, "CAOutlook": api.CAOutlook{}, "Obstacle": api.Obstacle{}, "Clock": gate.Clock{},
 	"Renewal": gate.Renewal{}, "Terms": gate.Terms{}, "Amendment": gate.Amendment{}, "ExtensionProposal": gate.ExtensionProposal{},
 	"Extension": gate.Extension{}, "Carrying": gate.Carrying{}, "Joining": gate.Joining{}, "ChangeReport": gate.ChangeReport{},
 	"ProfileUpdate": gate.ProfileUpdate{}, "PassedRecertification": gate.Recertification{},

@@ -157,6 +157,7 @@ func siteRoutes() []route {
 		post("/v1/ca/rotation", write(writing{show: (*exchange).showCA}, rotateCA)),
 		post("/v1/ca/request", write(writing{show: (*exchange).showCA}, requestCA)),
 		post("/v1/ca/{ca}/retirement", write(writing{compares: true, show: (*exchange).showCA}, retireCA)),
+		post("/v1/ca/{ca}/withdrawal", write(writing{compares: true, show: (*exchange).showCA}, withdrawCA)),
 		post("/v1/ca/{ca}/confirmation", write(writing{compares: true, show: (*exchange).showCA}, confirmCA)),
 
 		get("/v1/decisions", listDecisions),

@@ -75,6 +75,9 @@ func (x *exchange) caView(r *gate.CA) *CA {
 	v := &CA{Fingerprint: r.Fingerprint, Audience: r.Audience, Role: x.caRole(r),
 		NotBefore: r.NotBefore, NotAfter: r.NotAfter, IssuesFrom: r.IssuesFrom, Retired: r.Retired,
 		Imported: r.Imported, Certificate: string(issuer.CertificatePEM(r.DER)), Pooled: x.a.Pooled(r), Proposal: r.Proposal, Compromised: r.Compromised}
+	if !r.Proposal.Waits() {
+		v.Proposal = nil
+	}
 	if x.leaves == nil {
 		x.leaves = x.a.LeavesByCA()
 	}

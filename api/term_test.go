@@ -52,7 +52,7 @@ func TestTheYearsOfOneCustomer(t *testing.T) {
 	check[*api.Certification](t)(ben.UpdateProfile(ctx, id, api.NewProfile{Profile: profile, Documents: "DMS-10"}))
 	golden(t, "certification-recertified", check[*api.Certification](t)(cho.PassRecertification(ctx, id, "Shown again.")))
 
-	golden(t, "forecast", check[*api.Page[api.Outlook]](t)(ben.Forecast(ctx, 400)))
+	golden(t, "forecast", check[*api.Forecast](t)(ben.Forecast(ctx, 400)))
 	golden(t, "check", check[*api.Page[api.Obstacle]](t)(ben.CheckAll(ctx, 366)))
 	check[*api.Account](t)(ben.ProposeContacts(ctx, "acme", api.NewContacts{Contacts: account.Contacts[:1], Why: "One mailbox for all."}))
 	golden(t, "contacts-withdrawn", check[*api.Account](t)(ben.WithdrawContacts(ctx, "acme")))

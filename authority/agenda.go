@@ -238,6 +238,12 @@ func (a *agenda) proposals() []task {
 			list = append(list, task{fmt.Sprintf("host %s lowered to %s: proposed by %s", h.Name, h.Lowering.To, a.name(h.Lowering.ProposedBy)), "certgate host confirm " + h.Name})
 		}
 	}
+	for _, ca := range a.dir.CAs() {
+		if p := ca.Proposal; p.Waits() && ca.Retired == nil {
+			list = append(list, task{fmt.Sprintf("%s to %s: proposed by %s", nameOf(ca), p.Change, a.name(p.Act.By)),
+				"certgate ca confirm " + ca.Fingerprint.String()[:16] + ", or certgate ca withdraw"})
+		}
+	}
 	for _, i := range a.Imports() {
 		if n := i.Waiting(); n > 0 {
 			list = append(list, task{fmt.Sprintf("import %s of %s, of which %d tokens and certificates wait: brought in by %s", i.Import.ID, gate.Clip(i.Import.Source, 80), n, a.name(i.Import.By)),

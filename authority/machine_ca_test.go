@@ -17,6 +17,7 @@ type mCA struct {
 	retired  bool
 	by       gate.StaffID // who proposed that it issues; empty: nobody
 	replaced bool
+	proposed bool // it was, whether or not that was withdrawn
 }
 
 // found notes the CAs that there are from the beginning. The machine has no root, so there come no more.
@@ -57,7 +58,7 @@ func (x *machine) rotateCA() {
 	r.when(standby == nil, gate.Conflict)
 	x.try(attempt{name: "RotateCA", by: a, refused: r,
 		do:     func(by authority.By) error { _, err := x.RotateCA(by, audience, why); return err },
-		commit: func() { standby.replaced, standby.by = standby.by != "", a.id }})
+		commit: func() { standby.replaced, standby.proposed, standby.by = standby.proposed, true, a.id }})
 }
 
 func (x *machine) confirmCA() {
@@ -77,6 +78,17 @@ func (x *machine) confirmCA() {
 	x.try(attempt{name: "ConfirmCA", by: a, refused: r,
 		do:     func(by authority.By) error { _, err := x.ConfirmCA(by, mark); return err },
 		commit: func() { c.issues, c.by = true, "" }})
+}
+
+func (x *machine) withdrawCA() {
+	c, mark, etag := x.caOf()
+	a := x.actor(gate.ManageCAs, etag)
+	r := a.refusals(gate.ManageCAs)
+	r.when(c == nil, gate.NotFound)
+	r.when(c != nil && c.by == "", gate.Conflict)
+	x.try(attempt{name: "WithdrawCA", by: a, refused: r,
+		do:     func(by authority.By) error { _, err := x.WithdrawCA(by, mark); return err },
+		commit: func() { c.by = "" }})
 }
 
 func (x *machine) requestCA() {

@@ -171,7 +171,7 @@ func (x *machine) operations() map[string]func(*machine) {
 		"AllowBehavior": (*machine).allowBehavior, "ProposeLowering": (*machine).proposeLowering, "ConfirmLowering": (*machine).confirmLowering,
 		"RaiseHost": (*machine).raiseHost, "ProposeContacts": (*machine).proposeContacts, "ConfirmContacts": (*machine).confirmContacts,
 		"WithdrawContacts": (*machine).withdrawContacts, "RaiseFinding": (*machine).raiseFinding, "AnswerFinding": (*machine).answerFinding,
-		"RotateCA": (*machine).rotateCA, "ConfirmCA": (*machine).confirmCA, "RequestCA": (*machine).requestCA, "ImportCA": (*machine).importCA, "RetireCA": (*machine).retireCA,
+		"RotateCA": (*machine).rotateCA, "ConfirmCA": (*machine).confirmCA, "WithdrawCA": (*machine).withdrawCA, "RequestCA": (*machine).requestCA, "ImportCA": (*machine).importCA, "RetireCA": (*machine).retireCA,
 		"RotateSecret": (*machine).rotateSecret, "ConfirmSecret": (*machine).confirmSecret,
 		"TellNotice": (*machine).tellNotice, "ReplayNotice": (*machine).replayNotice,
 		"Tick": (*machine).pass, "Use": (*machine).use,

@@ -106,7 +106,7 @@ func (a *Authority) retire(tx *certstore.Tx, ca *gate.CA, now time.Time) (gate.E
 // casualties says for the event how much ends with a CA.
 func (a *Authority) casualties(ca *gate.CA) string {
 	detail := fmt.Sprintf("%s of %s, certificates that have not ended: %d", nameOf(ca), ca.Audience, a.LeavesByCA()[ca.Fingerprint].Live)
-	if ca.Compromised || ca.Proposal != nil && ca.Proposal.Compromised {
+	if ca.Compromised || ca.Proposal.Waits() && ca.Proposal.Compromised {
 		detail += ", compromised"
 	}
 	return detail

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"crypto/x509"
+	"fmt"
 	"time"
 
 	"github.com/onerecord/certgate/certstore"
@@ -84,6 +85,26 @@ func (a *Authority) ConfirmCA(by By, fp gate.Fingerprint) (*gate.CA, error) {
 	}
 	a.trustNow()
 	return &out, nil
+}
+
+// WithdrawCA takes back what is proposed for a CA, as whoever proposed it or any admin wishes: that nothing happens never needs two.
+func (a *Authority) WithdrawCA(by By, fp gate.Fingerprint) (*gate.CA, error) {
+	if err := by.May(gate.ManageCAs); err != nil {
+		return nil, err
+	}
+	var out gate.CA
+	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		ca, err := load[gate.CA](tx, by, fp.String())
+		if err != nil {
+			return gate.Event{}, err
+		}
+		if out, err = ca.Withdraw(a.act(by, "")); err != nil {
+			return gate.Event{}, err
+		}
+		certstore.Put(tx, &out)
+		return gate.Event{Verb: gate.CAProposalWithdrawn, Object: out.RecordID(), Detail: fmt.Sprintf("%s, to %s, proposed by %s", nameOf(ca), ca.Proposal.Change, ca.Proposal.Act.By)}, nil
+	})
+	return &out, err
 }
 
 // bequeath gives the CA that begins to issue the request for its own successor: the one that waits already, which somebody may be having

@@ -307,3 +307,31 @@ func TestTwoAdminsCanStillActAfterAStaffCAIsRetired(t *testing.T) {
 		}
 	}
 }
+
+func TestAProposalForACAIsWithdrawnByAnyAdmin(t *testing.T) {
+	o := newOffice(t)
+	second := o.caOf("certgate customers 2")
+	_, err := o.WithdrawCA(o.cho, second.Fingerprint)
+	refused(t, "nothing proposed", err, gate.Conflict)
+	for _, by := range []authority.By{o.cho, o.eve} { // who proposed it, and another
+		_, err = o.RotateCA(o.cho, gate.Customers, "a year before its end")
+		must(t, err)
+		_, err = o.WithdrawCA(o.ben, second.Fingerprint)
+		refused(t, "an operator", err, gate.Forbidden)
+		_, err = o.WithdrawCA(by, second.Fingerprint)
+		must(t, err)
+		_, err = o.ConfirmCA(o.eve, second.Fingerprint)
+		refused(t, "it was withdrawn", err, gate.Conflict)
+	}
+	// Whoever has read that it shall issue must not end it by confirming what took that one's place.
+	_, err = o.RetireCA(o.cho, second.Fingerprint, authority.Retirement{Compromised: true, Why: "swapped"})
+	must(t, err)
+	_, err = o.ConfirmCA(o.eve, second.Fingerprint)
+	refused(t, "unread", err, gate.Stale)
+	o.eve.IfMatch = certstore.ETag(o.caOf("certgate customers 2"))
+	_, err = o.ConfirmCA(o.eve, second.Fingerprint)
+	must(t, err)
+	if got := verbs(o.events(0)); got[len(got)-1] != gate.CARetired || !slices.Contains(got, gate.CAProposalWithdrawn) {
+		t.Errorf("events %v", got)
+	}
+}

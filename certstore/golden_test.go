@@ -111,7 +111,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.CA{
 			Fingerprint: fixedPrint(10), Audience: gate.Customers, DER: []byte{6}, RootDER: []byte{7}, SealedKey: []byte{8}, NotBefore: dawn, NotAfter: later,
 			IssuesFrom: &dawn, Retired: &gate.Ending{At: later, By: "stf_eve", Why: "rotated"}, Imported: &gate.TakenOver{Import: imported, Confirmed: &act},
-			Proposal: &gate.CAProposal{Change: gate.CARetire, Compromised: true, Act: act, Replaced: true}, Compromised: true,
+			Proposal: &gate.CAProposal{Change: gate.CARetire, Compromised: true, Act: act, Replaced: true, Withdrawn: &act}, Compromised: true,
 			Request: &gate.CARequest{CSR: []byte{9}, PublicKey: fixedPrint(15), SealedKey: []byte{10}, At: later, By: "stf_cho"},
 		},
 		&gate.Pepper{Version: 1, Sealed: []byte{9}, CreatedAt: dawn},

@@ -16,10 +16,10 @@ import (
 )
 
 func (t *tool) caCommand() *cobra.Command {
-	online := t.connected(t.group(&cobra.Command{Use: "ca", Short: "Certificate authorities: list, status, rotate, csr, request, import, retire, confirm; and sign, with the root"},
+	online := t.connected(t.group(&cobra.Command{Use: "ca", Short: "Certificate authorities: list, status, show, rotate, csr, request, import, retire, confirm, withdraw; and sign, with the root"},
 		t.lister(lists{use: "list", short: "Lists issuing CAs", path: "/v1/ca", columns: []column{
 			{"NAME", "name"}, {"AUDIENCE", "audience"}, {"ROLE", "role"}, {"FROM", "not_before"}, {"UNTIL", "not_after"}, {"FINGERPRINT", "fingerprint"}}}),
-		t.caStatus(), t.caRotate(), t.caConfirm(), t.caCSR(), t.caRequest(), t.caImport(), t.caRetire()))
+		t.caStatus(), t.caShow(), t.caRotate(), t.caConfirm(), t.caWithdraw(), t.caCSR(), t.caRequest(), t.caImport(), t.caRetire()))
 	online.AddCommand(t.caSign())
 	return online
 }
@@ -45,8 +45,26 @@ func (t *tool) caRotate() *cobra.Command {
 		}})
 }
 
+// caToConfirm says what follows a proposal. One that took another's place is confirmed by who has read it.
 func caToConfirm(o object) []string {
-	return []string{"certgate ca confirm " + o.text("fingerprint")[:16] + "  (another admin)"}
+	id := o.text("fingerprint")[:16]
+	confirm := "certgate ca confirm " + id + "  (another admin)"
+	if o.text("proposal.replaced") == "true" {
+		confirm = "certgate ca show " + id + "  (another admin: read what took the place of an earlier proposal, and confirm that)"
+	}
+	return []string{confirm, "certgate ca withdraw " + id + "  (if it is wrong)"}
+}
+
+func (t *tool) caShow() *cobra.Command {
+	c := t.hinter("show CA", "Shows a CA, and what is proposed for it", "/v1/ca/%s", func(o object) []string {
+		if o.text("proposal.change") == "" {
+			return nil
+		}
+		id := o.text("fingerprint")[:16]
+		return []string{"certgate ca confirm " + id + " --if-match '" + o.text("etag") + "'  (an admin who did not propose it)", "certgate ca withdraw " + id + "  (if it is wrong)"}
+	})
+	c.Example = "  certgate ca show 'certgate customers 2'"
+	return c
 }
 
 func (t *tool) caConfirm() *cobra.Command {
@@ -66,6 +84,20 @@ func (t *tool) caConfirm() *cobra.Command {
 						return []string{"caddy reload --force  (its name is still shown to clients until then)"}
 					}
 					return caToSign(o)
+				}}, nil
+		}})
+}
+
+func (t *tool) caWithdraw() *cobra.Command {
+	return t.verb(verb{
+		use: "withdraw CA", short: "Takes back what is proposed for a CA, before another admin confirms it", compares: true,
+		long: "Takes back what is proposed for a CA, before another admin confirms it. Who proposed it may, and so may any admin. An import that waits is\n" +
+			"taken back with certgate import reject.",
+		example: "  certgate ca withdraw 'certgate customers 2'",
+		do: func(args []string, _ string) (change, error) {
+			return change{path: pathTo("/v1/ca/%s/withdrawal", args[0]),
+				done: func(o object) string {
+					return "nothing is proposed for " + o.text("name") + " any more; it is " + o.text("role") + " as before"
 				}}, nil
 		}})
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -17,15 +18,49 @@ func (t *tool) forecastCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "forecast", Short: "Lists the production devices that will be refused if nothing is done, the most urgent first",
 		Long: "Lists every production device that can call now and will be refused within the days, with the clock that runs out and the reason\n" +
-			"that will be given: contract, certification, certificate or key. It is computed by the gate itself, at a later time.",
+			"that will be given: contract, certification, certificate or key. It is computed by the gate itself, at a later time. Then what ends of the\n" +
+			"certificate authorities, which end for everybody under them.",
 		Example: "  certgate forecast\n  certgate forecast --within 30d",
 	}
 	c.Flags().StringVar(&within, "within", "90d", "so many days ahead")
 	return t.connected(t.leaf(c, func(cmd *cobra.Command, _ []string) error {
-		_, err := t.whole(cmd, "/v1/forecast?"+url.Values{"within": {within}}.Encode(), []column{
-			{"DEVICE", "path"}, {"REFUSED FROM", "at"}, {"CLOCK", "clock"}, {"REASON", "reason"}})
-		return err
+		c, err := t.client()
+		if err != nil {
+			return err
+		}
+		body, err := c.Get(cmd.Context(), "/v1/forecast?"+url.Values{"within": {within}}.Encode())
+		if err != nil {
+			return err
+		}
+		if t.flags.json {
+			return printJSON(cmd.OutOrStdout(), body)
+		}
+		return printForecast(cmd.OutOrStdout(), body)
 	}))
+}
+
+// printForecast shows devices and, if any of theirs ends, CAs.
+func printForecast(out io.Writer, body []byte) error {
+	var found struct {
+		Items []json.RawMessage `json:"items"`
+		CAs   []json.RawMessage `json:"cas"`
+	}
+	if err := json.Unmarshal(body, &found); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	devices, err := objects(found.Items)
+	if err != nil {
+		return err
+	}
+	cas, err := objects(found.CAs)
+	if err != nil {
+		return err
+	}
+	if err := printTable(out, []column{{"DEVICE", "path"}, {"REFUSED FROM", "at"}, {"CLOCK", "clock"}, {"REASON", "reason"}}, devices); err != nil || len(cas) == 0 {
+		return err
+	}
+	fmt.Fprintln(out)
+	return printTable(out, []column{{"CERTIFICATE AUTHORITY", "name"}, {"UNTIL", "at"}, {"OF", "audience"}, {"WHAT IT DOES UNTIL THEN", "what"}}, cas)
 }
 
 func (t *tool) checkCommand() *cobra.Command {

@@ -16,8 +16,12 @@ type CAProposal struct {
 	Change      CAChange `json:"change"`
 	Compromised bool     `json:"compromised,omitempty"` // its key may be in other hands; only with CARetire
 	Act         Act      `json:"act"`
-	Replaced    bool     `json:"replaced,omitempty"` // another stood here before, as with [Proposal]
+	Replaced    bool     `json:"replaced,omitempty"`  // another stood here before, as with [Proposal]
+	Withdrawn   *Act     `json:"withdrawn,omitempty"` // kept, so that the next one counts as a replacement: who read this one must not confirm that
 }
+
+// Waits reports whether the proposal may still be confirmed.
+func (p *CAProposal) Waits() bool { return p != nil && p.Withdrawn == nil }
 
 // CARequest is a signing request for the standby that comes next. Its key was made here and never leaves; the root that signs it lies elsewhere.
 type CARequest struct {
@@ -62,7 +66,7 @@ func (a *CA) may(change CAChange, now time.Time) error {
 // Confirm makes the change that another person proposed, by the rules of [Staff.Confirm].
 func (a CA) Confirm(act Act, named bool) (CA, error) {
 	switch p := a.Proposal; {
-	case p == nil:
+	case !p.Waits():
 		return a, Errorf(Conflict, "there is nothing to confirm for this CA")
 	case p.Act.By == act.By:
 		return a, Errorf(Forbidden, "you proposed this; a second admin must confirm it")
@@ -80,6 +84,17 @@ func (a CA) Confirm(act Act, named bool) (CA, error) {
 	a, err := a.Retire(act)
 	a.Compromised = p.Compromised
 	return a, err
+}
+
+// Withdraw takes a proposal back before it is confirmed. Who proposed it may, and so may any other who could confirm it.
+func (a CA) Withdraw(act Act) (CA, error) {
+	if !a.Proposal.Waits() || a.Retired != nil {
+		return a, Errorf(Conflict, "there is nothing to withdraw for this CA")
+	}
+	p := *a.Proposal
+	p.Withdrawn = &act
+	a.Proposal = &p
+	return a, nil
 }
 
 // Issue lets a standby issue from now on.

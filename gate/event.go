@@ -47,6 +47,7 @@ const (
 	CARotationProposed      Verb = "ca.rotation-proposed"
 	CARotated               Verb = "ca.rotated"
 	CARetirementProposed    Verb = "ca.retirement-proposed"
+	CAProposalWithdrawn     Verb = "ca.proposal-withdrawn"
 	CARetired               Verb = "ca.retired"
 	AccountCreated          Verb = "account.created"
 	AccountOnboarded        Verb = "account.onboarded"
