@@ -79,6 +79,7 @@ type Authority struct {
 	flights   flights
 	limits    ratelimit.Book
 	saved     savedLimits
+	cutOff    cutOffs
 	usage     *usage.Store
 	unkept    time.Time    // since when usage is in memory alone, though there is a data directory; zero: it is on disk
 	cleaned   atomic.Int64 // Unix seconds at which old usage was last removed

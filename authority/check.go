@@ -75,6 +75,7 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 			a.observe(call, now)
 		}
 	}
+	a.feel(call, now)
 	a.recent.remember(call, now)
 	call.countRefused(c.sourceLimit, now)
 	a.counters.decided(call.Reason, a.since(now))

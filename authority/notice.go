@@ -38,8 +38,10 @@ func (a *Authority) notifyThese(tx *certstore.Tx, whom addressees, kind gate.Not
 		}
 	}
 	data.Account, data.AccountID = account.Name, account.ID
-	if data.Zone, err = time.LoadLocation(account.Zone); err != nil {
-		data.Zone = nil // times are told in UTC alone
+	if data.Zone == nil {
+		if data.Zone, err = time.LoadLocation(account.Zone); err != nil {
+			data.Zone = nil // times are told in UTC alone
+		}
 	}
 	return n, a.post(tx, n, data)
 }

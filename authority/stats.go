@@ -21,6 +21,7 @@ type Stats struct {
 	Notices           map[gate.NoticeState]int
 	Expiring          map[Expiring]int
 	CAsOutsidePool    int // in force, and lacking in a trust pool of the running configuration
+	DevicesCutOff     int // in production; see gate.Pulse
 	AuditEvents       int64
 	AuditVerified     bool                 // the last verification found nothing wrong; so did the start
 	UsageLag          time.Duration        // for how long what was counted has not been written; 1 s and less is as it should be
@@ -43,6 +44,7 @@ func (a *Authority) Stats() Stats {
 		Credentials: map[gate.CredentialState]int{}, Certifications: map[gate.CertificationState]int{}, Accounts: map[gate.Status]int{},
 		Notices: a.outbox.count(now), Expiring: a.expiring(now), AuditEvents: a.store.EventCount(), UsageLag: a.UsageLag(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
 	}
+	s.DevicesCutOff = a.devicesCutOff(now)
 	last := a.LastVerification()
 	s.AuditVerified = last == nil || last.Err == nil
 	for i := range a.counters.durations {

@@ -44,6 +44,7 @@ var (
 	outsidePoolDesc    = desc("cas_outside_pool", "CAs in force that a trust pool of the running configuration lacks; reload Caddy.")
 	eventsDesc         = desc("audit_events", "Events in the audit log.")
 	verifiedDesc       = desc("audit_verified", "1 if the last verification of the audit log, or the start, found nothing wrong.")
+	cutOffDesc         = desc("devices_cut_off", "Devices in production that passed lately and are only refused now.")
 	usageLagDesc       = desc("usage_lag_seconds", "Time for which counted usage has not been written to disk; about 1 is normal.")
 	readyDesc          = desc("ready", "1 if requests can be decided.")
 	jobDesc            = desc("job_last_success_seconds", "Unix time at which a job last succeeded; 0 if never.", "job")
@@ -52,7 +53,7 @@ var (
 // Describe implements prometheus.Collector.
 func (*collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
-		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, outsidePoolDesc, eventsDesc, verifiedDesc, usageLagDesc, readyDesc, jobDesc} {
+		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, outsidePoolDesc, eventsDesc, verifiedDesc, cutOffDesc, usageLagDesc, readyDesc, jobDesc} {
 		ch <- d
 	}
 }
@@ -83,6 +84,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(outsidePoolDesc, float64(s.CAsOutsidePool))
 	gauge(eventsDesc, float64(s.AuditEvents))
 	gauge(verifiedDesc, flag(s.AuditVerified))
+	gauge(cutOffDesc, float64(s.DevicesCutOff))
 	gauge(usageLagDesc, s.UsageLag.Seconds())
 	gauge(readyDesc, flag(s.Ready && c.app.config.Load() != nil))
 	for k, n := range s.Expiring {

@@ -90,6 +90,7 @@ type deviceNode struct {
 	keys         []*gate.Key
 	certificates []*gate.Certificate
 	enrollments  []*gate.Enrollment
+	pulse        Pulse
 }
 
 type keyNode struct {
@@ -145,8 +146,11 @@ type Probe struct {
 	Host   string
 }
 
-// Uses are where to note that the key and the certificate of a caller are used; nil for what was not found.
-type Uses struct{ Key, Certificate *LastUse }
+// Uses are where to note that the key and the certificate of a caller are used, and how it goes for its device; nil for what was not found.
+type Uses struct {
+	Key, Certificate *LastUse
+	Device           *Pulse
+}
 
 // Caller finds everything about who presents p, as one consistent cut, and overwrites all of out with it. It does not allocate. KeyProven
 // is left false: the caller compares the key's MAC.
@@ -175,6 +179,7 @@ func (d *Directory) Caller(p *Probe, out *gate.Caller) (uses Uses) {
 	}
 	if owner != nil {
 		owner.fill(out)
+		uses.Device = &owner.pulse
 	}
 	return uses
 }

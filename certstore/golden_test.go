@@ -134,7 +134,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.Use{ID: "key_1", Account: "acc_1", At: later, From: netip.MustParseAddr("203.0.113.7")},
 		&gate.PublishedCRL{CA: fixedPrint(16), Number: 1806570000000000000, At: later},
 		&gate.Reminder{
-			ID: "contract-ends/con_1/2027-03-01T10:00:00Z/30", Account: "acc_1", Kind: gate.ContractEndsNotice, Subject: "con_1", Ends: later, Days: 30,
+			ID: "contract-ends/con_1/2027-03-01T10:00:00Z/30", Account: "acc_1", Kind: gate.ContractEndsNotice, Subject: "con_1", Ends: later, Days: 30, Percent: 80, Used: 8000,
 			At: dawn, Notice: "not_1",
 		},
 	}

@@ -251,9 +251,9 @@ func (t *tool) printGroup(cmd *cobra.Command, c *api.Client, g *group) error {
 // printRemedy says who can fix what a reason is about, and where to look; devices are those that met it, as far as they are known.
 func (t *tool) printRemedy(out io.Writer, code string, devices []string) {
 	reason, _ := gate.ParseReason(code)
-	r := remedies[reason]
-	fmt.Fprintf(out, "  who can fix it: %s\n", r.who)
-	if command := r.commandFor(devices); command != "" {
+	r := reason.Remedy()
+	fmt.Fprintf(out, "  who can fix it: %s\n", r.Who)
+	if command := r.CommandFor(devices); command != "" {
 		fmt.Fprintf(out, "  look at: %s\n", t.typed(command))
 	}
 }
@@ -289,68 +289,6 @@ func (t *tool) explainOne(cmd *cobra.Command, id string) error {
 	}
 	t.printRemedy(out, d.Reason, names)
 	return nil
-}
-
-// remedy is who can fix what a refusal is about, and the command that shows what it is about. In it ACCOUNT and DEVICE stand for those of
-// the caller.
-type remedy struct{ who, command string }
-
-const (
-	theCustomer = "the customer, in the program that calls"
-	theirAdmin  = "the customer, where its system keeps its certificate and key"
-	keysOf      = "certgate credential list --device DEVICE"
-	contractsOf = "certgate contract list --account ACCOUNT"
-	casesOf     = "certgate certification list --account ACCOUNT"
-)
-
-// remedies has an entry for every reason to refuse.
-var remedies = map[gate.Reason]remedy{
-	gate.Unavailable:            {"OneRecord's operators", ""},
-	gate.CertificateRequired:    {theirAdmin, keysOf},
-	gate.CertificateUntrusted:   {theirAdmin, "certgate ca list"},
-	gate.CertificateExpired:     {"the customer takes a new one from a link that an issuer releases", keysOf},
-	gate.CertificateNotYetValid: {theirAdmin, keysOf},
-	gate.CertificateUnsuitable:  {theirAdmin, keysOf},
-	gate.CertificateUnknown:     {theirAdmin + ": is it that of this environment?", keysOf},
-	gate.CertificateRevoked:     {"the customer takes a new one from a link that an issuer releases", keysOf},
-	gate.InvalidRequest:         {theCustomer, ""},
-	gate.KeyRequired:            {theCustomer, ""},
-	gate.InvalidToken:           {theirAdmin + ": do key and certificate belong together, and is neither revoked?", keysOf},
-	gate.AccountSuspended:       {"an operator or approver; whoever suspended, only within 15 minutes", "certgate remediation list --account ACCOUNT"},
-	gate.AccountTerminated:      {"nobody: it is for good", "certgate remediation list --account ACCOUNT"},
-	gate.ContractMissing:        {"OneRecord and the customer's business contact", contractsOf},
-	gate.ContractNotYetStarted:  {"nobody needs to: it starts by itself", contractsOf},
-	gate.ContractHasEnded:       {"OneRecord and the customer's business contact", contractsOf},
-	gate.CertificationMissing:   {"an interviewer opens a case, or an approver lets the device join one", casesOf},
-	gate.CertificationEnded:     {"an interviewer opens a case under the new contract", casesOf},
-	gate.CertificationNoLonger:  {"an interviewer opens a new case", casesOf},
-	gate.RecertificationOverdue: {"an interviewer and the customer: the interview is due", casesOf},
-	gate.BehaviorUnknown:        {theCustomer + ", or an operator who configures the behavior", "certgate behavior list"},
-	gate.BehaviorNotGranted:     {"whoever amends contract and certification, or " + theCustomer, contractsOf},
-	gate.PurposeRequired:        {theCustomer, contractsOf},
-	gate.PurposeNotGranted:      {"whoever amends contract and certification, or " + theCustomer, contractsOf},
-	gate.AddressNotAllowed:      {"the customer's network, or an operator who changes the device", "certgate device show DEVICE"},
-	gate.UpgradeNotAllowed:      {theCustomer, "certgate behavior list"},
-	gate.RateExceeded:           {theCustomer + ", or whoever amends the contract", contractsOf},
-	gate.QuotaExceeded:          {theCustomer + ", or whoever amends the contract", contractsOf},
-	gate.ConcurrencyExceeded:    {theCustomer + ", or whoever amends the contract", contractsOf},
-	gate.PatientsExceeded:       {theCustomer + ", or whoever amends the contract", contractsOf},
-	gate.AbnormalUsage:          {"an operator or approver, who can lift it; whoever throttled, only within 15 minutes", "certgate remediation list --account ACCOUNT"},
-	gate.SourceExceeded:         {theCustomer + ": it sends what is refused again and again", ""},
-	gate.ClockUnusable:          {"OneRecord's operators", ""},
-	gate.StateUnconfirmed:       {"two admins, who confirm that the host may be served so; after a restore, that events are lost (certgate audit loss)", "certgate host list"},
-}
-
-// commandFor fills in the caller, if it is known.
-func (r remedy) commandFor(devices []string) string {
-	if len(devices) == 0 {
-		if strings.Contains(r.command, "DEVICE") || strings.Contains(r.command, "ACCOUNT") {
-			return ""
-		}
-		return r.command
-	}
-	account, _, _ := strings.Cut(devices[0], "/")
-	return strings.NewReplacer("DEVICE", devices[0], "ACCOUNT", account).Replace(r.command)
 }
 
 // times says how often, as people do.

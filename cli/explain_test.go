@@ -13,11 +13,11 @@ func TestEveryRefusalHasARemedyWhoseCommandExists(t *testing.T) {
 	root := &cobra.Command{Use: "certgate"}
 	AddTo(root, Hooks{})
 	for _, reason := range gate.Reasons() {
-		r, found := remedies[reason]
-		if found == (reason == gate.Allowed) || found && r.who == "" {
+		r := reason.Remedy()
+		if (r.Who == "") != (reason == gate.Allowed) {
 			t.Errorf("%s: %+v", reason, r)
 		}
-		command := r.commandFor([]string{"acme/main/prod-1"})
+		command := r.CommandFor([]string{"acme/main/prod-1"})
 		if command == "" {
 			continue
 		}

@@ -62,7 +62,9 @@ const (
 	FindingsNotice    NoticeKind = "findings"    // what was found wanting, and until when answers are due
 	RenewedNotice     NoticeKind = "renewed"     // a key or certificate was renewed by whoever holds the credential
 
-	LeakedNotice NoticeKind = "leaked" // a key or certificate became known to others and was revoked
+	LeakedNotice NoticeKind = "leaked"  // a key or certificate became known to others and was revoked
+	QuotaNotice  NoticeKind = "quota"   // most of a day's or month's quota is used
+	CutOffNotice NoticeKind = "cut-off" // devices that called are refused, or will be within the hour
 
 	ContractEndsNotice       NoticeKind = "contract-ends"       // a reminder, as are the following; see Countdown
 	RecertificationDueNotice NoticeKind = "recertification-due" // of a certification that ends before the contract
@@ -77,18 +79,19 @@ const (
 	CAEndsNotice               NoticeKind = "ca-ends"                // a reminder to those who manage CAs
 	UndeliveredNotice          NoticeKind = "undelivered"            // notices to customers have failed
 	DigestNotice               NoticeKind = "digest"                 // what waits for staff today
+	StaffCutOffNotice          NoticeKind = "staff-cut-off"          // devices of a customer are refused, or will be within the hour
 )
 
 // NoticeKinds lists them all.
 func NoticeKinds() []NoticeKind {
 	return slices.Concat([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice, LeakedNotice}, customerReminders(), StaffNoticeKinds())
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice, LeakedNotice, QuotaNotice, CutOffNotice}, customerReminders(), StaffNoticeKinds())
 }
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
 func StaffNoticeKinds() []NoticeKind {
-	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, CAEndsNotice, UndeliveredNotice, DigestNotice}
+	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, CAEndsNotice, UndeliveredNotice, DigestNotice, StaffCutOffNotice}
 }
 
 // ForStaff reports whether notices of this kind go to staff. They concern no account.
@@ -119,7 +122,7 @@ func Recipients(a *Account, kind NoticeKind) []Contact {
 	}
 	var roles []ContactRole
 	switch kind {
-	case EnrollmentNotice, FindingsNotice, CertificateEndsNotice, KeyEndsNotice, OldInUseNotice, LinkEndsNotice:
+	case EnrollmentNotice, FindingsNotice, CertificateEndsNotice, KeyEndsNotice, OldInUseNotice, LinkEndsNotice, QuotaNotice, CutOffNotice:
 		roles = []ContactRole{TechnicalContact}
 	case RenewedNotice, LeakedNotice:
 		roles = []ContactRole{TechnicalContact, SecurityContact}

@@ -15,8 +15,11 @@ type Reminder struct {
 	Subject string     `json:"subject"` // identifier of what ends
 	Ends    time.Time  `json:"ends"`
 	Days    int        `json:"days"` // the mark, one of Countdown.Marks; fewer days may have been left when it was told
-	At      time.Time  `json:"at"`
-	Notice  NoticeID   `json:"notice"`
+	// Percent is the mark of a quota, one of QuotaMarks, and Used what was used of it then (units). Of a device that is cut off Ends is since when.
+	Percent int       `json:"percent,omitempty"`
+	Used    int64     `json:"used,omitempty"`
+	At      time.Time `json:"at"`
+	Notice  NoticeID  `json:"notice"`
 }
 
 // Countdown is something that ends unless people act, and of which the customer is reminded.

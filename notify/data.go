@@ -67,6 +67,16 @@ type Data struct {
 	Invitation *Invitation `json:"-"`
 	// Findings are what was found wanting, in a notice about that.
 	Findings []Finding `json:"findings,omitempty"`
+	// Percent of a quota are used: Used of Quota units.
+	Percent int   `json:"percent,omitempty"`
+	Used    int64 `json:"used,omitempty"`
+	Quota   int64 `json:"quota,omitempty"`
+	// Code is why calls are refused, Page the address at which customers read what it means.
+	Code string `json:"code,omitempty"`
+	Page string `json:"page,omitempty"`
+	// Fixer is who can help, Command what shows staff where to look.
+	Fixer   string `json:"fixer,omitempty"`
+	Command string `json:"command,omitempty"`
 	// Contact is whom to ask, with address and telephone, as one line.
 	Contact string `json:"-"`
 	// Zone is the customer's time zone, in which When shows times beside UTC; nil for UTC alone.
@@ -157,7 +167,10 @@ func sample(kind gate.NoticeKind) Data {
 		Granted: "fhir-query and ihe-document-query for TREAT", LinksEnded: 1, Count: 2,
 		Lines:    "not_01jq8z5v3n7t2m4k6h9r0s1w31  suspension to acme: 550 no such user\nnot_01jq8z5v3n7t2m4k6h9r0s1w32  credential to acme: 550 no such user",
 		Contacts: "technical: Ann Lee <ann@acme.example>\nsecurity: Desk <security@acme.example>",
-		Contact:  "Certification, certification@example.com, +1 555 0100", Interviewer: "Ben Ode", Meeting: "https://meet.example.com/abc-defg-hij",
+		Contact:  "Certification, certification@example.com, +1 555 0100", Interviewer: "Ben Ode",
+		Percent: 80, Used: 160_000, Quota: 200_000, Code: "contract-ended", Page: "https://connect.example.com/problems/contract-ended",
+		Fixer: "OneRecord and the customer's business contact", Command: "certgate contract list --account acme",
+		Meeting:    "https://meet.example.com/abc-defg-hij",
 		Invitation: &Invitation{Start: time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC), Zones: []*time.Location{time.FixedZone("EST", -5*60*60), time.UTC}},
 		Findings:   []Finding{{Number: 0, Severity: "high", Text: "Say who rotates keys.", Due: time.Date(2027, time.April, 30, 21, 0, 0, 0, time.UTC)}},
 		// A zone of our own making: a preview does not depend on the machine's database.
@@ -182,6 +195,8 @@ func sample(kind gate.NoticeKind) Data {
 		data.Why = "The clinic has merged with another."
 	case gate.InterviewNotice:
 		data.Noun, data.Name, data.Verb, data.Why = "certification", string(data.Case), "scheduled", ""
+	case gate.QuotaNotice, gate.CutOffNotice:
+		sampleTraffic(kind, &data)
 	case gate.ContactsNotice:
 		data.Noun, data.Name, data.Verb = "account", "acme", "changed"
 		data.Why = "Ann Lee has taken over from Tom Ray."
@@ -217,6 +232,8 @@ func sampleForStaff(kind gate.NoticeKind, data *Data) {
 			"  certgate certification release cas_01jq8z5v3n7t2m4k6h9r0s1w2y --device acme/main/prod-1\n\n" +
 			"1 interview\n\n- cas_01jq8z5v3n7t2m4k6h9r0s1w33 of beta: Tue 9 Mar 2027, 11:00 EST, held by ben\n" +
 			"  certgate certification show cas_01jq8z5v3n7t2m4k6h9r0s1w33"
+	case gate.StaffCutOffNotice:
+		sampleTraffic(kind, data)
 	case gate.CAEndsNotice:
 		data.Noun, data.Name, data.Verb, data.Why = "customers", "certgate customers 1", "can issue certificates of full length", ""
 	case gate.StaffLinkNotice, gate.StaffCertificateEndsNotice:

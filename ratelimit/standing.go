@@ -43,3 +43,40 @@ func (a *account) stand(o owner, zone *time.Location, now time.Time, s *Standing
 	}
 	s.Left, s.More = a.holding(o, &s.Limit, zone, now).left(now)
 }
+
+// Quota is what was used of a day's or a month's units in the period that runs.
+type Quota struct {
+	Account    gate.AccountID
+	Subject    string // identifier of the account, organization or device; followed by / and the environment where that is not production
+	Limit      string // its name
+	Used       int64
+	Start, End time.Time
+}
+
+// Quotas lists every quota of which something was used in the period that runs at now.
+func (b *Book) Quotas(now time.Time) (list []Quota) {
+	for id, a := range b.list() {
+		list = a.quotas(id, now, list)
+	}
+	return list
+}
+
+func (a *account) quotas(id gate.AccountID, now time.Time, list []Quota) []Quota {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for o, h := range a.limiters {
+		q, ok := h.limiter.(*quota)
+		if !ok {
+			continue
+		}
+		if q.roll(now); q.used > 0 {
+			list = append(list, Quota{Account: id, Subject: o.subject, Limit: o.limit, Used: int64(q.used), Start: q.start, End: q.end})
+		}
+	}
+	for o, s := range a.waiting { // nobody has called since the start
+		if s.Patients == nil && s.Used > 0 && !s.End.IsZero() && !now.Before(s.Start) && now.Before(s.End) {
+			list = append(list, Quota{Account: id, Subject: o.subject, Limit: o.limit, Used: s.Used, Start: s.Start, End: s.End})
+		}
+	}
+	return list
+}
