@@ -93,7 +93,7 @@ var wire = map[string]any{
 	"Loss": api.Loss{}, "LostPart": gate.LostPart{}, "LossProposal": gate.LossProposal{},
 	"Deletable": api.Deletable{}, "DeletablePage": api.Page[api.Deletable]{}, "Deletion": api.Deletion{}, "DeletionProposal": gate.DeletionProposal{},
 	"NewContacts": api.NewContacts{}, "ContactProposal": gate.ContactProposal{}, "ContactCorrection": gate.ContactCorrection{},
-	"Limit": gate.Limit{}, "UsageReport": api.UsageReport{}, "UsageRow": api.UsageRow{}, "UsageEnd": api.UsageEnd{}, "Latency": api.Latency{}, "AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},
+	"Limit": gate.Limit{}, "UsageReport": api.UsageReport{}, "UsageRow": api.UsageRow{}, "UsageEnd": api.UsageEnd{}, "SeenRow": api.SeenRow{}, "Latency": api.Latency{}, "AuditKey": api.AuditKey{}, "Checkpoint": api.Checkpoint{}, "LogCheckpoint": audit.Checkpoint{}, "Inclusion": audit.Inclusion{},
 	"EventProof": api.EventProof{}, "ConsistencyProof": api.ConsistencyProof{}, "NewVerification": api.NewVerification{},
 	"Verification": api.Verification{}, "AuditReport": audit.Report{},
 }

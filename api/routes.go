@@ -107,6 +107,7 @@ func lifeRoutes() []route {
 		get("/v1/check", checkAll),
 		get("/v1/usage", showUsage),
 		get("/v1/usage/export", exportUsage),
+		get("/v1/usage/patients", showSeen),
 	}
 }
 

@@ -34,6 +34,7 @@ type Call struct {
 	uses      certstore.Uses
 	use       ratelimit.Call  // what it asked of them; here, because limiters are called through an interface and it would escape
 	taken     ratelimit.Taken // what it took of its limits
+	names     namedPatients   // whom it names
 
 	flight // its place among the calls in flight, if it was allowed
 }

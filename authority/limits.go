@@ -1,7 +1,6 @@
 package authority
 
 import (
-	"slices"
 	"time"
 
 	"github.com/onerecord/certgate/gate"
@@ -22,7 +21,7 @@ func (c *Call) take(now time.Time) {
 		Plan: plan, Throttles: throttles}
 	c.use = ratelimit.Call{Now: now, Cost: int64(c.Behavior.Cost)}
 	if plan.CountsPatients(c.Behavior.Name) {
-		c.use.Patients = c.patients()
+		c.use.Patients = c.limitedPatients()
 	}
 	c.taken, c.Exceeded = c.authority.limits.Take(&who, &c.use)
 	if c.Exceeded.Refused() {
@@ -48,16 +47,6 @@ func (c *Call) throttles(now time.Time) (list []ratelimit.Throttle) {
 		}
 	}
 	return list
-}
-
-// patients are the different ones that the call names, each as a keyed hash: an identifier is never kept.
-func (c *Call) patients() (hashes []uint64) {
-	c.Request.Site.Patients.Each(c.Path, c.Request.Query, func(id string) {
-		if hash := c.authority.patients.hash(id); !slices.Contains(hashes, hash) {
-			hashes = append(hashes, hash)
-		}
-	})
-	return hashes
 }
 
 // LimitPolicy is the value of the RateLimit-Policy header field for the call's answer, as http.Header has it; nil where nothing is limited.

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,18 +33,28 @@ func (c *Call) meter(o *Outcome) {
 	if !c.Allowed() && !identified(c.Reason) || c.Caller.Device == nil || c.Allowed() && c.Behavior == nil {
 		return // a stranger, or one of certgate's own answers, which are free
 	}
-	key, tally, at := usage.Key{Purpose: c.Purpose}, usage.Tally{Calls: 1, In: o.In, Out: o.Out}, c.began
+	cell, at := usage.Cell{Key: usage.Key{Purpose: c.Purpose}, Tally: usage.Tally{Calls: 1, In: o.In, Out: o.Out}}, c.began
+	shown := usage.Shown{Account: c.Caller.Device.Account, Zone: c.zone(), Peer: c.Request.Peer}
 	if c.Behavior != nil {
-		key.Behavior = c.Behavior.Name
+		cell.Behavior = c.Behavior.Name
 	}
 	if c.Allowed() {
 		at = c.authority.now()
-		key.Outcome, tally.Cost = o.usage(), int64(c.Behavior.Cost)
-		tally.Latency.Took(at.Sub(c.began))
+		cell.Outcome, cell.Cost = o.usage(), int64(c.Behavior.Cost)
+		cell.Latency.Took(at.Sub(c.began))
+		shown.Patients, shown.Status = c.patients(), o.Status
 	} else {
-		key.Outcome = usage.Outcome(c.Reason.String())
+		cell.Outcome = usage.Outcome(c.Reason.String())
 	}
-	c.authority.usage.Meter.Count(at, c.Caller.Device.ID, &key, &tally)
+	c.authority.usage.Meter.Record(at, c.Caller.Device.ID, &cell, &shown)
+}
+
+// zone is where the caller's days are counted: nil where neither its contract nor the configuration says it.
+func (c *Call) zone() *time.Location {
+	if plan := c.plan(); plan != nil {
+		return plan.Zone
+	}
+	return nil
 }
 
 // openUsage opens usage beside the store. If that fails even with a new directory, calls are counted in memory alone: no request fails for
@@ -64,10 +75,18 @@ func (a *Authority) openUsage() error {
 	return a.restoreLimits()
 }
 
+// accountSeen is the account for which a device counts in what accounts were seen to do: production alone.
+func (a *Authority) accountSeen(id gate.DeviceID) gate.AccountID {
+	if device, err := a.dir.Device(string(id)); err == nil && device.Environment == gate.Production {
+		return device.Account
+	}
+	return ""
+}
+
 // closeUsage writes what was counted last.
 func (a *Authority) closeUsage() {
 	a.saved.hurry()
-	if err := a.FlushUsage(); err != nil {
+	if err := errors.Join(a.FlushUsage(), a.usage.FlushSeen()); err != nil {
 		a.log.Error("the last usage was not written", zap.Error(err))
 	}
 	if err := a.usage.Close(); err != nil {
@@ -89,7 +108,7 @@ func (a *Authority) sumUsage(now time.Time) error {
 	if err := a.FlushUsage(); err != nil {
 		return err
 	}
-	if err := a.usage.Roll(now); err != nil {
+	if err := errors.Join(a.usage.FlushSeen(), a.usage.Roll(now)); err != nil {
 		return err
 	}
 	if now.Sub(time.Unix(a.cleaned.Load(), 0)).Abs() < time.Hour {
@@ -99,6 +118,9 @@ func (a *Authority) sumUsage(now time.Time) error {
 		return err
 	}
 	if err := a.usage.Remove(now); err != nil {
+		return err
+	}
+	if err := a.usage.Settle(a.accountSeen); err != nil {
 		return err
 	}
 	a.cleaned.Store(now.Unix())

@@ -28,7 +28,7 @@ func (t *tool) usageCommand() *cobra.Command {
 	c.Flags().StringVar(&f.step, "step", "", "one row for each `hour`, day, week or month")
 	c.Flags().StringVar(&f.by, "by", "behavior", "what rows are told by: some of account, organization, device, environment, behavior, purpose, outcome, with commas between")
 	t.connected(t.leaf(c, func(cmd *cobra.Command, args []string) error { return t.showUsage(cmd, args, &f) }))
-	c.AddCommand(t.usageExportCommand())
+	c.AddCommand(t.usageExportCommand(), t.usageSeenCommand())
 	return c
 }
 
@@ -62,11 +62,16 @@ func (f *usageFlags) query(args []string) url.Values {
 }
 
 func (t *tool) showUsage(cmd *cobra.Command, args []string, f *usageFlags) error {
+	return t.chart(cmd, "/v1/usage?"+f.query(args).Encode(), f.columns(), "calls")
+}
+
+// chart shows a list as a table with a bar for one of its numbers.
+func (t *tool) chart(cmd *cobra.Command, address string, columns []column, measure string) error {
 	c, err := t.client()
 	if err != nil {
 		return err
 	}
-	body, err := c.Get(cmd.Context(), "/v1/usage?"+f.query(args).Encode())
+	body, err := c.Get(cmd.Context(), address)
 	if err != nil {
 		return err
 	}
@@ -81,8 +86,8 @@ func (t *tool) showUsage(cmd *cobra.Command, args []string, f *usageFlags) error
 	if err != nil {
 		return err
 	}
-	drawBars(rows)
-	return printTable(cmd.OutOrStdout(), f.columns(), rows)
+	drawBars(rows, measure)
+	return printTable(cmd.OutOrStdout(), append(columns, column{"", "bar"}), rows)
 }
 
 // columns are those that rows are told by, and then what was counted.
@@ -108,20 +113,20 @@ func (f *usageFlags) columns() (list []column) {
 	}
 	return append(list, column{"CALLS", "calls"}, column{"REFUSED", "refused"}, column{"FAILED", "failed"},
 		column{"BILLED", "billable_calls"}, column{"UNITS", "billable_cost"},
-		column{"P50", "latency_ms.p50"}, column{"P95", "latency_ms.p95"}, column{"P99", "latency_ms.p99"}, column{"", "bar"})
+		column{"P50", "latency_ms.p50"}, column{"P95", "latency_ms.p95"}, column{"P99", "latency_ms.p99"})
 }
 
 // barWidth is how many characters the longest bar has.
 const barWidth = 30
 
-// drawBars gives each row a bar for its calls; what is not nothing shows.
-func drawBars(rows []object) {
+// drawBars gives each row a bar for one of its numbers; what is not nothing shows.
+func drawBars(rows []object, measure string) {
 	most := 0.0
 	for _, r := range rows {
-		most = max(most, number(r["calls"]))
+		most = max(most, number(r[measure]))
 	}
 	for _, r := range rows {
-		if n := number(r["calls"]); n > 0 {
+		if n := number(r[measure]); n > 0 {
 			r["bar"] = strings.Repeat("█", max(1, int(n/most*barWidth)))
 		}
 	}

@@ -19,12 +19,23 @@ type Meter struct {
 	shards  [64]shard
 	buckets atomic.Int64
 	floor   atomic.Int64 // the earliest minute that is still counted in; earlier ones were removed from the store
+
+	hours    atomic.Int64
+	sketched atomic.Int64 // bytes of the hours' sketches
+	named    atomic.Int64 // patients that wait to be compared with what their accounts know
+	keys     sketchKeys
 }
 
 type shard struct {
 	mu      sync.Mutex
-	devices map[gate.DeviceID][]*bucket // guarded by mu; oldest first
-	_       [40]byte                    // shards do not share a line of the processor's cache
+	devices map[gate.DeviceID]*metered // guarded by mu
+	in, out [16]byte                   // guarded by mu; what is being hashed
+}
+
+// metered is what is held of a device.
+type metered struct {
+	buckets []*bucket // oldest first
+	hours   []*hour   // in the order in which they were begun
 }
 
 // bucket is a minute of a device.
@@ -45,29 +56,46 @@ const minute = 60
 
 // Count counts a call, or what else a tally holds, at a time. It allocates only for what is new in its minute.
 func (m *Meter) Count(at time.Time, device gate.DeviceID, key *Key, t *Tally) {
-	s := &m.shards[maphash.String(hashSeed, string(device))%uint64(len(m.shards))]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := m.bucket(s, device, floor(max(at.Unix(), m.floor.Load()), minute))
-	b.cells = addTo(b.cells, key, t)
-	b.changes++
+	m.Record(at, device, &Cell{*key, *t}, nil)
 }
 
-func (m *Meter) bucket(s *shard, device gate.DeviceID, start int64) *bucket {
-	list := s.devices[device]
-	for _, b := range slices.Backward(list) {
+// Record counts what a cell holds, and notes what the call showed; nil is nothing. It allocates only for what is new in its minute and hour.
+func (m *Meter) Record(at time.Time, device gate.DeviceID, c *Cell, shown *Shown) {
+	s := m.shard(device)
+	second := max(at.Unix(), m.floor.Load())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.devices[device]
+	if d == nil {
+		if s.devices == nil {
+			s.devices = make(map[gate.DeviceID]*metered)
+		}
+		d = new(metered)
+		s.devices[device] = d
+	}
+	b := m.bucket(d, floor(second, minute))
+	b.cells = addTo(b.cells, &c.Key, &c.Tally)
+	b.changes++
+	if shown != nil {
+		m.see(s, d, second, shown)
+	}
+}
+
+func (m *Meter) shard(device gate.DeviceID) *shard {
+	return &m.shards[maphash.String(hashSeed, string(device))%uint64(len(m.shards))]
+}
+
+func (m *Meter) bucket(d *metered, start int64) *bucket {
+	for _, b := range slices.Backward(d.buckets) {
 		if b.minute == start {
 			return b
 		}
 	}
-	if len(list) > 0 && m.buckets.Load() >= maxBuckets {
-		return list[len(list)-1]
-	}
-	if s.devices == nil {
-		s.devices = make(map[gate.DeviceID][]*bucket)
+	if n := len(d.buckets); n > 0 && m.buckets.Load() >= maxBuckets {
+		return d.buckets[n-1]
 	}
 	b := &bucket{minute: start}
-	s.devices[device] = append(list, b)
+	d.buckets = append(d.buckets, b)
 	m.buckets.Add(1)
 	return b
 }
@@ -90,8 +118,8 @@ func (m *Meter) raise(to int64) (earliest int64) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		for _, buckets := range s.devices {
-			for _, b := range buckets {
+		for _, d := range s.devices {
+			for _, b := range d.buckets {
 				earliest = min(earliest, b.minute)
 			}
 		}
@@ -105,8 +133,8 @@ func (m *Meter) changed() (list []snapshot) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		for device, buckets := range s.devices {
-			for _, b := range buckets {
+		for device, d := range s.devices {
+			for _, b := range d.buckets {
 				if b.changes != b.flushed {
 					list = append(list, snapshot{device, b, slices.Clone(b.cells), b.changes})
 				}
@@ -128,18 +156,17 @@ func (m *Meter) written(list []snapshot, now time.Time) {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()
-		for device, buckets := range s.devices {
-			kept := slices.DeleteFunc(buckets, func(b *bucket) bool {
+		for device, d := range s.devices {
+			kept := slices.DeleteFunc(d.buckets, func(b *bucket) bool {
 				if n, ok := done[b]; ok {
 					b.flushed = n
 				}
 				return b.minute < current && b.flushed == b.changes
 			})
-			m.buckets.Add(int64(len(kept) - len(buckets)))
-			if len(kept) == 0 {
+			m.buckets.Add(int64(len(kept) - len(d.buckets)))
+			d.buckets = kept
+			if len(d.buckets) == 0 && len(d.hours) == 0 {
 				delete(s.devices, device)
-			} else {
-				s.devices[device] = kept
 			}
 		}
 		s.mu.Unlock()

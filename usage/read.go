@@ -56,19 +56,32 @@ func (s *Store) cut() (state, *badger.Txn, error) {
 //
 //nolint:revive // six things, and none belongs to another
 func scan(txn *badger.Txn, level byte, device gate.DeviceID, from, to int64, f func(*Bucket) error) error {
+	return scanKeys(txn, level, device, from, to, func(_ int64, item *badger.Item) error {
+		b, err := read(item)
+		if err != nil {
+			return err
+		}
+		return f(b)
+	})
+}
+
+// scanKeys calls f with what is kept of a device that begins at from or later and before to.
+//
+//nolint:revive // six things, and none belongs to another
+func scanKeys(txn *badger.Txn, level byte, device gate.DeviceID, from, to int64, f func(start int64, item *badger.Item) error) error {
 	o := badger.DefaultIteratorOptions
 	o.Prefix = append(append([]byte{level}, device...), 0)
 	it := txn.NewIterator(o)
 	defer it.Close()
 	for it.Seek(keyOf(level, device, max(from, 0))); it.Valid(); it.Next() {
-		b, err := read(it.Item())
+		_, start, err := parseKey(it.Item().Key())
 		if err != nil {
 			return err
 		}
-		if b.Start >= to {
+		if start >= to {
 			return nil
 		}
-		if err := f(b); err != nil {
+		if err := f(start, it.Item()); err != nil {
 			return err
 		}
 	}

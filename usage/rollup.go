@@ -180,7 +180,7 @@ func (s *Store) Remove(now time.Time) error {
 	if err := s.setState(next); err != nil { // first, so that nothing counts from buckets that are half gone
 		return err
 	}
-	for level, before := range map[byte]int64{minutes: next.Minutes, quarters: next.Quarters, days: next.Days} {
+	for level, before := range map[byte]int64{minutes: next.Minutes, quarters: next.Quarters, seenHours: next.Quarters, days: next.Days, seenDays: next.Days} {
 		if err := s.remove(level, before); err != nil {
 			return fmt.Errorf("remove old usage: %w", err)
 		}
@@ -205,7 +205,7 @@ func (s *Store) remove(level byte, before int64) error {
 				return err
 			}
 		}
-		err := scan(txn, level, device, 0, min(before, whole), func(b *Bucket) error { return batch.Delete(keyOf(level, device, b.Start)) })
+		err := scanKeys(txn, level, device, 0, min(before, whole), func(start int64, _ *badger.Item) error { return batch.Delete(keyOf(level, device, start)) })
 		if err != nil {
 			return err
 		}

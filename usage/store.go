@@ -55,6 +55,8 @@ type state struct {
 	Summed int64 `json:"summed"`
 	// Final is how far Summed has ever come: what changes before it is a correction.
 	Final int64 `json:"final"`
+	// Settled is the first day, since 1970, of which hours still have sketches.
+	Settled int64 `json:"settled"`
 	// Minutes and Quarters before these are removed; so are Days.
 	Minutes  int64 `json:"minutes"`
 	Quarters int64 `json:"quarters"`
@@ -109,6 +111,7 @@ func openIn(dir string, o Options) (s *Store, err error) {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	s = &Store{db: db, notes: make(map[string]uint64)}
+	s.Meter.keys.secret = o.Key
 	s.flushed.Store(o.Now.UnixNano())
 	if err := s.load(o.Now); err != nil {
 		return nil, errors.Join(err, db.Close())
