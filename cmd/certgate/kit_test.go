@@ -12,6 +12,7 @@ import (
 // The kit's files call the API as they are, with nothing but the two secrets beside them. Those for .NET and Postman are not run: neither is
 // a Debian package.
 func TestTheKitsFilesCallTheDemo(t *testing.T) {
+	t.Parallel()
 	d := trial{t, filepath.Join(t.TempDir(), "demo"), freePorts(t)}
 	if first := try(t, d.args("--once")...); first.code != 0 {
 		t.Fatalf("%+v", first)
@@ -24,7 +25,7 @@ func TestTheKitsFilesCallTheDemo(t *testing.T) {
 		}
 	}
 	t.Run("languages", func(t *testing.T) {
-		for _, line := range []string{"sh curl.sh", "sh openssl.sh", "python3 call.py", "node call.mjs", "go run call.go", "sh keystore.sh && java Call.java"} {
+		for _, line := range kitLines {
 			t.Run(line, func(t *testing.T) {
 				t.Parallel()
 				good, err := d.inKit(kit, line+" /fhir/Patient/1 /fhir/Patient/1")
@@ -45,6 +46,8 @@ func TestTheKitsFilesCallTheDemo(t *testing.T) {
 			t.Errorf("%s with what is not there: %v\n%s", line, err, bad)
 		}
 	}
+	d.waits(kit)
+	d.endsSoon(kit)
 	if code := served.interrupt(); code != 0 {
 		t.Errorf("after the interrupt: code %d", code)
 	}
