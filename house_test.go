@@ -48,7 +48,7 @@ var house = [][]room{
 	},
 	{
 		{dir: "certstore", only: []string{"gate", "audit"}, modules: []string{badger, "filippo.io/age"}},
-		{dir: "abuse", only: []string{"gate", "usage"}},
+		{dir: "abuse", pure: true, only: []string{"gate", "usage"}},
 	},
 	{
 		{dir: "authority", modules: []string{zap, "github.com/google/uuid", "github.com/rickar/cal/v2"}},

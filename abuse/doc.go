@@ -1,0 +1,27 @@
+// Package abuse finds accounts that are used in ways they should not be: records drained patient by patient, identifiers tried one after
+// another, credentials that several hold, traffic that has grown into something nobody agreed on.
+//
+// It is arithmetic. A [Detector] is told what each device did in an hour or a quarter of one ([Row]: counts and nothing else, no path, patient
+// or address), keeps a few kilobytes on each account, and returns [Finding]s: which rule, which account, which device where one stands out,
+// the window, and each number beside the threshold that it passed. It reads no clock, draws nothing at random and touches no disk, so [Replay]
+// over recorded rows does the same, to the byte, each time.
+//
+// # Baselines
+//
+// What is usual is learned per account and hour of the week (hours of the account's own zone): the median of the last [Weeks] weeks, and one
+// pooled robust scale of how far hours lie from what the other weeks foretell, never less than a quarter of the median or the root of it.
+// Textbook settings (a median and MAD per slot, 3.5 of them) would raise ten false alarms a week and account; so nothing here fires on
+// less than a floor, a ratio and a distance at once, in two of three hours or most of six quarters. Until four weeks are known the
+// volume that the customer declared stands in.
+//
+// Five things keep the ordinary from looking like abuse: what everybody does at once (a holiday's end) is taken out of each ([Detector.Hour] is
+// given all accounts); what an account could not do while it was down it may do after; the hours beside an hour count too, because jobs start
+// late; a peak that also came one, two or three months ago is no surprise; and a baseline does not learn while its account is under
+// suspicion, nor ever more than three scales above what it knew.
+//
+// # What may follow
+//
+// A statistical rule may ask for a notice and a throttle, a deterministic one (a certificate with another's key) may ask that the one
+// credential be suspended; nothing here asks for more. [Policy] adds up the findings of an account, lets them fade, and says how far up it
+// stands; a rule that would hit several accounts in one hour is held, because then it is more likely that we are wrong.
+package abuse
