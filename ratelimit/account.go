@@ -8,14 +8,22 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-// account is what one account has used. Its lock guards everything in it, the limiters included.
+// account is what one account has used. Its lock guards everything in it, the limiters included. There may be a million of them, of which
+// nearly every one has a subject or two and a few limits: so lists that are walked, and no maps.
 type account struct {
 	mu       sync.Mutex
 	gone     bool // swept away; nobody may take from it any more
-	limiters map[owner]*holding
-	rules    map[callKind]*rules
-	// waiting is what was saved before, until a call asks for it: limits come to be when they are first used.
-	waiting map[owner]*Saved
+	subjects subjects
+}
+
+// holding is a limiter under the limit that it follows now.
+type holding struct {
+	limiter
+	next   *holding
+	limit  *gate.Limit
+	name   string // of the limit
+	zone   *time.Location
+	reason gate.Reason // of a refusal
 }
 
 // owner is of whom a limiter is, and of which limit by name.
@@ -24,42 +32,28 @@ type owner struct {
 	limit   string
 }
 
-// holding is a limiter under the limit that it follows now.
-type holding struct {
-	limiter
-	limit  gate.Limit
-	name   string      // of the limit
-	reason gate.Reason // of a refusal
-	zone   *time.Location
-}
-
-// callKind is what decides which limits are about a call.
-type callKind struct {
-	device   gate.DeviceID
-	behavior string
-}
-
-// rules are the limits that are about one kind of call, under one plan.
+// rules are the limits that are about calls of one behavior, under one plan.
 type rules struct {
-	plan   *gate.UsagePlan
-	list   []*holding
-	slots  []*slots // those of list that are given back
-	policy []string // the value of RateLimit-Policy, as http.Header has it
+	next     *rules
+	plan     *gate.UsagePlan
+	behavior string
+	list     []*holding
+	policy   []string // the value of RateLimit-Policy, as http.Header has it
 }
 
 // take reports false if the account was swept away meanwhile.
-func (a *account) take(who *Caller, c *Call) (taken Taken, refusal Refusal, ok bool) {
+func (a *account) take(who *Caller, c *Call, p *policies) (taken Taken, refusal Refusal, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.gone {
 		return Taken{}, Refusal{}, false
 	}
-	r := a.rules[callKind{who.Device, who.Behavior}]
-	if r == nil || r.plan != who.Plan {
-		r = a.compile(who, c.Now)
+	r := a.subjects.find(narrowest(who)).rulesOf(who)
+	if r == nil {
+		r = a.compile(who, c.Now, p)
 	}
 	if len(who.Throttles) > 0 {
-		r = a.throttled(r, who, c.Now)
+		r = a.throttled(r, who, c.Now, p)
 	}
 	taken = Taken{account: a, rules: r}
 	for _, h := range r.list {
@@ -72,47 +66,63 @@ func (a *account) take(who *Caller, c *Call) (taken Taken, refusal Refusal, ok b
 	}
 	for _, h := range r.list {
 		h.spend(c)
+		if _, held := h.limiter.(*slots); held {
+			taken.holds = true
+		}
 	}
-	taken.holds = len(r.slots) > 0
 	return taken, Refusal{}, true
 }
 
 // throttled are the rules of a caller on whom limits were imposed.
-func (a *account) throttled(plan *rules, who *Caller, now time.Time) *rules {
-	r := &rules{plan: plan.plan, list: slices.Clone(plan.list), slots: slices.Clone(plan.slots)}
+func (a *account) throttled(plan *rules, who *Caller, now time.Time, p *policies) *rules {
+	r := &rules{plan: plan.plan, list: slices.Clone(plan.list)}
 	for _, t := range who.Throttles {
 		h := a.holding(owner{t.ID, throttleName}, t.Limit, who.Plan.Zone, now)
 		h.reason = gate.AbnormalUsage
-		r.add(h)
+		r.list = append(r.list, h)
 	}
-	r.policy = []string{policyOf(r.list)}
+	r.policy = p.of(r.list)
 	return r
-}
-
-func (r *rules) add(h *holding) {
-	r.list = append(r.list, h)
-	if s, ok := h.limiter.(*slots); ok {
-		r.slots = append(r.slots, s)
-	}
 }
 
 // throttleName is what limits are called that were imposed.
 const throttleName = "throttle"
 
-// compile finds the limits that are about a kind of call, and keeps them until the plan changes.
-func (a *account) compile(who *Caller, now time.Time) *rules {
-	r := &rules{plan: who.Plan}
+// compile finds the limits that are about a caller's calls of a behavior, and keeps them until the plan changes.
+func (a *account) compile(who *Caller, now time.Time, p *policies) *rules {
+	count := 0
 	for i := range who.Plan.Limits {
-		if l := &who.Plan.Limits[i]; l.Counts(who.Behavior) {
-			r.add(a.holding(owner{subjectOf(who, l), l.Name()}, l, who.Plan.Zone, now))
+		if who.Plan.Limits[i].Counts(who.Behavior) {
+			count++
 		}
 	}
-	r.policy = []string{policyOf(r.list)}
-	if a.rules == nil {
-		a.rules = make(map[callKind]*rules)
+	r := &rules{plan: who.Plan, behavior: who.Behavior, list: make([]*holding, 0, count)}
+	for i := range who.Plan.Limits {
+		if l := &who.Plan.Limits[i]; l.Counts(who.Behavior) {
+			r.list = append(r.list, a.holding(owner{subjectOf(who, l), l.Name()}, l, who.Plan.Zone, now))
+		}
 	}
-	a.rules[callKind{who.Device, who.Behavior}] = r
+	r.policy = p.of(r.list)
+	a.subjects.make(narrowest(who)).keep(r)
 	return r
+}
+
+// narrowest is the subject whose rules a call follows: the narrowest of which the plan limits any, so that callers who share all their
+// limits share the rules too. Outside production it is always the device, because names of other subjects are put together there.
+func narrowest(who *Caller) string {
+	if e := who.Plan.Environment; e == gate.Sandbox || e == gate.Preprod {
+		return string(who.Device)
+	}
+	id := string(who.Account)
+	for i := range who.Plan.Limits {
+		switch who.Plan.Limits[i].Per { //nolint:exhaustive // left out, it is the account
+		case gate.DeviceSubject:
+			return string(who.Device)
+		case gate.OrganizationSubject:
+			id = string(who.Organization)
+		}
+	}
+	return id
 }
 
 // subjectOf names whose limit it is. Accounts and organizations call in several environments, and what they use in one is their own there:
@@ -133,22 +143,19 @@ func subjectOf(who *Caller, l *gate.Limit) string {
 
 // holding finds or makes a limiter and puts it under the limit as it reads now.
 func (a *account) holding(o owner, l *gate.Limit, zone *time.Location, now time.Time) *holding {
-	if a.limiters == nil {
-		a.limiters = make(map[owner]*holding)
-	}
-	h := a.limiters[o]
+	s := a.subjects.make(o.subject)
+	h := s.holding(o.limit)
 	if h == nil {
-		h = &holding{limiter: newLimiter(l, zone, now), limit: *l, name: o.limit, reason: l.Kind.Reason(), zone: zone}
-		a.limiters[o] = h
-		if s := a.waiting[o]; s != nil {
-			h.restore(now, s)
-			delete(a.waiting, o)
+		h = &holding{limiter: newLimiter(l, zone, now), next: s.holdings, limit: l, name: o.limit, reason: l.Kind.Reason(), zone: zone}
+		s.holdings = h
+		if saved := s.await(o.limit); saved != nil {
+			h.restore(now, saved)
 		}
 	}
-	if h.limit != *l || h.zone != zone {
+	if *h.limit != *l || h.zone != zone {
 		h.adopt(l, zone, now)
-		h.limit, h.zone = *l, zone
 	}
+	h.limit, h.zone = l, zone // also where it reads the same: nothing holds on to a plan that has changed
 	return h
 }
 
@@ -156,21 +163,15 @@ func (a *account) holding(o owner, l *gate.Limit, zone *time.Location, now time.
 func (a *account) sweep(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for o, s := range a.waiting {
-		if !now.Before(s.Until) {
-			delete(a.waiting, o)
-		}
-	}
 	forgotten := false
-	for o, h := range a.limiters {
-		if h.idle(now) {
-			delete(a.limiters, o)
-			forgotten = true
-		}
+	for s := range a.subjects.all() {
+		forgotten = s.sweep(now) || forgotten
 	}
 	if forgotten { // rules point to what was forgotten
-		a.rules = nil
+		for s := range a.subjects.all() {
+			s.rules = nil
+		}
 	}
-	a.gone = len(a.limiters) == 0 && len(a.waiting) == 0
+	a.gone = a.subjects.tidy()
 	return a.gone
 }

@@ -36,6 +36,7 @@ type Call struct {
 type Book struct {
 	mu       sync.RWMutex
 	accounts map[gate.AccountID]*account // guarded by mu
+	policies policies
 }
 
 // Take lets a call through and takes from every limit that is about it, or refuses it and takes from none. What was taken must be given
@@ -51,7 +52,7 @@ func (b *Book) Take(who *Caller, c *Call) (Taken, Refusal) {
 	}
 	for {
 		a := b.account(who.Account)
-		if taken, refusal, ok := a.take(who, c); ok {
+		if taken, refusal, ok := a.take(who, c, &b.policies); ok {
 			return taken, refusal
 		}
 		// It was swept away between the two; the next one is new.

@@ -13,7 +13,7 @@ import (
 type bucket struct {
 	tokens   *rate.Limiter
 	capacity int64
-	last     time.Time // when something was taken
+	last     int64 // when something was taken, in Unix nanoseconds
 }
 
 // skew is by how much calls that come at the same time may have read the clock in another order than they are asked about.
@@ -22,8 +22,8 @@ const skew = time.Second
 // at is what there is at now. The limiter counts from when something was last taken, and would wait for that time where the clock was set
 // back behind it; it then goes on from now with what there was.
 func (b *bucket) at(now time.Time) float64 {
-	if b.last.Sub(now) > skew {
-		used := float64(b.capacity) - b.tokens.TokensAt(b.last)
+	if b.last-now.UnixNano() > int64(skew) {
+		used := float64(b.capacity) - b.tokens.TokensAt(time.Unix(0, b.last))
 		b.tokens = rate.NewLimiter(b.tokens.Limit(), int(b.capacity))
 		b.use(now, used)
 	}
@@ -54,7 +54,7 @@ func (b *bucket) fill(units float64) time.Duration {
 
 func (b *bucket) spend(c *Call) {
 	b.tokens.AllowN(c.Now, int(b.cost(c)))
-	b.last = c.Now
+	b.last = c.Now.UnixNano()
 }
 
 func (b *bucket) adopt(l *gate.Limit, _ *time.Location, now time.Time) {
@@ -66,7 +66,7 @@ func (b *bucket) adopt(l *gate.Limit, _ *time.Location, now time.Time) {
 // use takes units out of a full bucket.
 func (b *bucket) use(now time.Time, units float64) {
 	b.tokens.AllowN(now, int(math.Ceil(min(max(units, 0), float64(b.capacity)))))
-	b.last = now
+	b.last = now.UnixNano()
 }
 
 func (b *bucket) left(now time.Time) (int64, time.Duration) {

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"math"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/onerecord/certgate/gate"
@@ -44,9 +45,34 @@ func (t *Taken) AppendLeft(to []byte, now time.Time) []byte {
 // Seconds are the whole seconds after which so much time has surely passed, as header fields count them.
 func Seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
 
-// policyOf describes limits. What they count other than requests is said in parameters of our own: there is no registered unit for it.
-func policyOf(list []*holding) string {
-	var out []byte
+// policies are values of the header field, kept so that all to whom the same limits apply share one.
+type policies struct {
+	mu    sync.Mutex
+	known map[string][]string // guarded by mu
+}
+
+// maxPolicies is how many are kept; more than there are kinds of plan.
+const maxPolicies = 4096
+
+// of describes limits.
+func (p *policies) of(list []*holding) []string {
+	var buffer [512]byte
+	text := appendPolicy(buffer[:0], list)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.known[string(text)]; known != nil {
+		return known
+	}
+	if p.known == nil || len(p.known) >= maxPolicies {
+		p.known = make(map[string][]string)
+	}
+	policy := []string{string(text)}
+	p.known[policy[0]] = policy
+	return policy
+}
+
+// appendPolicy describes limits. What they count other than requests is said in parameters of our own: there is no registered unit for it.
+func appendPolicy(out []byte, list []*holding) []byte {
 	for i, h := range list {
 		if i > 0 {
 			out = append(out, ", "...)
@@ -55,13 +81,13 @@ func policyOf(list []*holding) string {
 		out = append(out, h.name...)
 		out = append(out, `";q=`...)
 		out = strconv.AppendInt(out, h.limit.Amount, 10)
-		if w := window(&h.limit); w > 0 {
+		if w := window(h.limit); w > 0 {
 			out = append(out, ";w="...)
 			out = strconv.AppendInt(out, w, 10)
 		}
 		out = append(out, unit(h.limit.Kind)...)
 	}
-	return string(out)
+	return out
 }
 
 // window is the length of a limit's time in seconds, 0 where it has none or months are not alike.

@@ -10,8 +10,6 @@ import (
 // one period before.
 type patients struct {
 	turns[hashes]
-
-	limit int64
 }
 
 // hashes stand for patients.
@@ -19,8 +17,10 @@ type hashes map[uint64]struct{}
 
 func (h hashes) empty() bool { return len(h) == 0 }
 
+func (hashes) keep() int { return 1 }
+
 func newPatients(l *gate.Limit, zone *time.Location, now time.Time) *patients {
-	return &patients{turns: turns[hashes]{period: periodAt(l.Kind, zone, now), keep: 1}, limit: l.Amount}
+	return &patients{turns: turns[hashes]{period: periodAt(l, zone, now)}}
 }
 
 func (p *patients) ask(c *Call) (time.Duration, bool) {
@@ -31,7 +31,7 @@ func (p *patients) ask(c *Call) (time.Duration, bool) {
 			fresh++
 		}
 	}
-	if fresh == 0 || int64(len(p.used))+fresh <= p.limit {
+	if fresh == 0 || int64(len(p.used))+fresh <= p.limit.Amount {
 		return 0, true
 	}
 	return p.end.Sub(c.Now), false
@@ -51,13 +51,12 @@ func (p *patients) add(id uint64) {
 }
 
 func (p *patients) adopt(l *gate.Limit, zone *time.Location, now time.Time) {
-	p.turns.adopt(zone, now)
-	p.limit = l.Amount
+	p.turns.adopt(l, zone, now)
 }
 
 func (p *patients) left(now time.Time) (int64, time.Duration) {
 	p.roll(now)
-	return max(p.limit-int64(len(p.used)), 0), p.end.Sub(now)
+	return max(p.limit.Amount-int64(len(p.used)), 0), p.end.Sub(now)
 }
 
 func (p *patients) save(now time.Time, s *Saved) {

@@ -8,18 +8,18 @@ import (
 
 // period is an hour, a day or a month of the calendar in a zone.
 type period struct {
-	kind       gate.LimitKind
+	limit      *gate.Limit // what it is a period of
 	zone       *time.Location
 	start, end time.Time
 }
 
-func periodAt(kind gate.LimitKind, zone *time.Location, now time.Time) period {
+func periodAt(l *gate.Limit, zone *time.Location, now time.Time) period {
 	if zone == nil {
 		zone = time.UTC
 	}
 	local := now.In(zone)
-	p := period{kind: kind, zone: zone}
-	switch kind {
+	p := period{limit: l, zone: zone}
+	switch l.Kind {
 	case gate.MonthLimit:
 		first := time.Date(local.Year(), local.Month(), 1, 0, 0, 0, 0, time.UTC)
 		p.start, p.end = dayOf(first).Start(zone), dayOf(first.AddDate(0, 1, 0)).Start(zone)

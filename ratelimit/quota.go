@@ -9,8 +9,6 @@ import (
 // quota is what was used of a day's or a month's units.
 type quota struct {
 	turns[units]
-
-	limit int64
 }
 
 // units are what calls cost.
@@ -18,31 +16,29 @@ type units int64
 
 func (u units) empty() bool { return u == 0 }
 
-// keptPeriods is how many days or months are remembered beside the one that runs.
-const keptPeriods = 3
+func (units) keep() int { return 3 }
 
 func newQuota(l *gate.Limit, zone *time.Location, now time.Time) *quota {
-	return &quota{turns: turns[units]{period: periodAt(l.Kind, zone, now), keep: keptPeriods}, limit: l.Amount}
+	return &quota{turns: turns[units]{period: periodAt(l, zone, now)}}
 }
 
 func (q *quota) ask(c *Call) (time.Duration, bool) {
 	q.roll(c.Now)
-	if int64(q.used)+min(c.Cost, q.limit) <= q.limit {
+	if int64(q.used)+min(c.Cost, q.limit.Amount) <= q.limit.Amount {
 		return 0, true
 	}
 	return q.end.Sub(c.Now), false
 }
 
-func (q *quota) spend(c *Call) { q.used += units(min(c.Cost, q.limit)) }
+func (q *quota) spend(c *Call) { q.used += units(min(c.Cost, q.limit.Amount)) }
 
 func (q *quota) adopt(l *gate.Limit, zone *time.Location, now time.Time) {
-	q.turns.adopt(zone, now)
-	q.limit = l.Amount
+	q.turns.adopt(l, zone, now)
 }
 
 func (q *quota) left(now time.Time) (int64, time.Duration) {
 	q.roll(now)
-	return max(q.limit-int64(q.used), 0), q.end.Sub(now)
+	return max(q.limit.Amount-int64(q.used), 0), q.end.Sub(now)
 }
 
 func (q *quota) save(now time.Time, s *Saved) {

@@ -47,19 +47,20 @@ func (b *Book) Save(now time.Time, each func(*Saved)) {
 func (a *account) save(now time.Time) (list []*Saved) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for o, h := range a.limiters {
-		if h.idle(now) {
-			continue
+	for s := range a.subjects.all() {
+		for h := s.holdings; h != nil; h = h.next {
+			if h.idle(now) {
+				continue
+			}
+			saved := &Saved{Subject: s.id, Limit: h.name}
+			if h.save(now, saved); !saved.Until.IsZero() {
+				list = append(list, saved)
+			}
 		}
-		s := &Saved{Subject: o.subject, Limit: o.limit}
-		if h.save(now, s); !s.Until.IsZero() {
-			list = append(list, s)
+		for w := s.waiting; w != nil; w = w.next {
+			kept := *w.Saved
+			list = append(list, &kept)
 		}
-	}
-	for o, s := range a.waiting {
-		kept := *s
-		kept.Subject, kept.Limit = o.subject, o.limit
-		list = append(list, &kept)
 	}
 	return list
 }
@@ -72,8 +73,7 @@ func (b *Book) Restore(now time.Time, s *Saved) {
 	a := b.account(s.Account)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.waiting == nil {
-		a.waiting = make(map[owner]*Saved)
-	}
-	a.waiting[owner{s.Subject, s.Limit}] = s
+	to := a.subjects.make(s.Subject)
+	to.await(s.Limit) // the later of two counts
+	to.waiting = &waiting{next: to.waiting, Saved: s}
 }

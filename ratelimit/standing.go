@@ -28,20 +28,23 @@ func (b *Book) Standings(who *Caller, now time.Time) []Standing {
 		fresh := newLimiter(l, who.Plan.Zone, now)
 		list[i].Left, list[i].More = fresh.left(now)
 		if a != nil {
-			a.stand(owner{subjectOf(who, l), l.Name()}, who.Plan.Zone, now, &list[i])
+			a.stand(owner{subjectOf(who, l), l.Name()}, l, who.Plan.Zone, now, &list[i])
 		}
 	}
 	return list
 }
 
 // stand fills in what is left of a limiter that exists, or was saved and has not been asked for since.
-func (a *account) stand(o owner, zone *time.Location, now time.Time, s *Standing) {
+//
+//nolint:revive // five things, and none belongs to another
+func (a *account) stand(o owner, l *gate.Limit, zone *time.Location, now time.Time, into *Standing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.gone || a.limiters[o] == nil && a.waiting[o] == nil {
+	s := a.subjects.find(o.subject)
+	if a.gone || s == nil || s.holding(o.limit) == nil && !s.awaits(o.limit) {
 		return
 	}
-	s.Left, s.More = a.holding(o, &s.Limit, zone, now).left(now)
+	into.Left, into.More = a.holding(o, l, zone, now).left(now)
 }
 
 // Quota is what was used of a day's or a month's units in the period that runs.
@@ -64,18 +67,20 @@ func (b *Book) Quotas(now time.Time) (list []Quota) {
 func (a *account) quotas(id gate.AccountID, now time.Time, list []Quota) []Quota {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for o, h := range a.limiters {
-		q, ok := h.limiter.(*quota)
-		if !ok {
-			continue
+	for s := range a.subjects.all() {
+		for h := s.holdings; h != nil; h = h.next {
+			q, ok := h.limiter.(*quota)
+			if !ok {
+				continue
+			}
+			if q.roll(now); q.used > 0 {
+				list = append(list, Quota{Account: id, Subject: s.id, Limit: h.name, Used: int64(q.used), Start: q.start, End: q.end})
+			}
 		}
-		if q.roll(now); q.used > 0 {
-			list = append(list, Quota{Account: id, Subject: o.subject, Limit: o.limit, Used: int64(q.used), Start: q.start, End: q.end})
-		}
-	}
-	for o, s := range a.waiting { // nobody has called since the start
-		if s.Patients == nil && s.Used > 0 && !s.End.IsZero() && !now.Before(s.Start) && now.Before(s.End) {
-			list = append(list, Quota{Account: id, Subject: o.subject, Limit: o.limit, Used: s.Used, Start: s.Start, End: s.End})
+		for w := s.waiting; w != nil; w = w.next { // nobody has called since the start
+			if w.Patients == nil && w.Used > 0 && !w.End.IsZero() && !now.Before(w.Start) && now.Before(w.End) {
+				list = append(list, Quota{Account: id, Subject: s.id, Limit: w.Limit, Used: w.Used, Start: w.Start, End: w.End})
+			}
 		}
 	}
 	return list

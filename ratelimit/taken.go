@@ -22,8 +22,10 @@ func (t *Taken) Release() {
 	t.holds = false
 	t.account.mu.Lock()
 	defer t.account.mu.Unlock()
-	for _, s := range t.rules.slots {
-		s.release()
+	for _, h := range t.rules.list {
+		if s, held := h.limiter.(*slots); held {
+			s.release()
+		}
 	}
 }
 

@@ -3,10 +3,16 @@ package ratelimit
 import (
 	"slices"
 	"time"
+
+	"github.com/onerecord/certgate/gate"
 )
 
 // usedUp is what was used in one period.
-type usedUp interface{ empty() bool }
+type usedUp interface {
+	empty() bool
+	// keep is how many periods are remembered beside the one that runs.
+	keep() int
+}
 
 // turns are the period that runs, with what was used in it, and the few that were left lately. They are remembered because clocks are set
 // back: each period of the calendar is then the one that it was, and gives its amount once. A period to which the clock goes back without
@@ -15,7 +21,6 @@ type turns[T usedUp] struct {
 	period
 	used T
 	past []turn[T] // at most keep, none of them empty
-	keep int
 }
 
 type turn[T usedUp] struct {
@@ -31,7 +36,7 @@ func (t *turns[T]) roll(now time.Time) {
 	if now.Before(t.end) && !now.Before(t.start) {
 		return
 	}
-	back, left, next := now.Before(t.start), turn[T]{t.start, t.used}, periodAt(t.kind, t.zone, now)
+	back, left, next := now.Before(t.start), turn[T]{t.start, t.used}, periodAt(t.limit, t.zone, now)
 	t.period = next
 	found := slices.IndexFunc(t.past, func(p turn[T]) bool { return p.start.Equal(next.start) })
 	switch {
@@ -45,7 +50,7 @@ func (t *turns[T]) roll(now time.Time) {
 	if !left.used.empty() {
 		t.past = append(t.past, left)
 	}
-	if len(t.past) > t.keep {
+	if len(t.past) > t.used.keep() {
 		t.forgetFarthest(now)
 	}
 }
@@ -61,9 +66,9 @@ func (t *turns[T]) forgetFarthest(now time.Time) {
 }
 
 // adopt goes on in another zone; what the running period used stays used until that zone's period ends.
-func (t *turns[T]) adopt(zone *time.Location, now time.Time) {
+func (t *turns[T]) adopt(l *gate.Limit, zone *time.Location, now time.Time) {
 	t.roll(now)
-	t.period = periodAt(t.kind, zone, now)
+	t.period = periodAt(l, zone, now)
 }
 
 // idle reports whether nothing was used that a clock which is set back could bring to light.
@@ -74,5 +79,5 @@ func (t *turns[T]) idle(now time.Time) bool {
 
 // near reports whether the period that begins then ended less than patience ago, or has not ended.
 func (t *turns[T]) near(start, now time.Time) bool {
-	return periodAt(t.kind, t.zone, start).end.Add(patience).After(now)
+	return periodAt(t.limit, t.zone, start).end.Add(patience).After(now)
 }
