@@ -36,6 +36,7 @@ type Credential struct {
 	EndsAt       *time.Time       `json:"ends_at,omitempty"`        // by itself: not_after or retire_at
 	ReplacedBy   string           `json:"replaced_by,omitempty"`    // the newest live one of the device, where this one is retiring
 	Revoked      *gate.Revocation `json:"revoked,omitempty"`
+	Brought      bool             `json:"brought,omitempty"`  // a certificate of the customer's own CA, brought to the enrollment
 	Imported     *gate.TakenOver  `json:"imported,omitempty"` // from before certgate: by whom and when, and who confirmed it
 
 	// Of a key.
@@ -120,7 +121,7 @@ func (x *exchange) credentialOf(r gate.Record) *Credential {
 	case *gate.Certificate:
 		all := x.dir.Certificates(r.Device)
 		v := &Credential{ID: string(r.ID), Kind: CertificateCredential, Account: r.Account, Device: r.Device, Environment: r.Environment,
-			State: r.StateAmong(all, x.now).String(), IssuedAt: r.IssuedAt, FirstUsedAt: r.FirstUsedAt, Revoked: r.Revoked, Imported: r.Imported,
+			State: r.StateAmong(all, x.now).String(), IssuedAt: r.IssuedAt, FirstUsedAt: r.FirstUsedAt, Revoked: r.Revoked, Imported: r.Imported, Brought: r.Brought,
 			Fingerprint: &r.Fingerprint, Issuer: &r.Issuer, PublicKey: &r.PublicKey, Serial: r.Serial, NotBefore: &r.NotBefore, NotAfter: &r.NotAfter, EndsAt: &r.NotAfter}
 		if by := r.ReplacedBy(all, x.now); by != nil && r.State(x.now).Live() {
 			v.ReplacedBy = string(by.ID)

@@ -47,7 +47,7 @@ func TestTryingFirstChangesNothing(t *testing.T) {
 		"lifting": TestAReinstatementThatIsRefusedLiftsNothing, "swapped": TestASwappedProposalIsShownAsOne,
 		"notices": TestNoticesThatDidNotArriveAreShownReplayedAndTold, "roles": TestRolesAndStatesAreRefusedInTheirOwnWay, "loss": TestALossIsShownProposedAndAccepted, "rest": theRest, "findings": TestWhatWasFoundWantingIsAnsweredAndSettled,
 		"import": TestAnImportIsShownWithoutItsTokens, "badge": TestAPersonTakesACertificateByLinkAndRenewsIt,
-		"CAs":    TestCAsFollowOneAnotherByTwo,
+		"CAs": TestCAsFollowOneAnotherByTwo, "own": TestACustomerBringsACertificateOfItsOwnCA,
 		"secret": TestThePepperIsRotatedByTwo, "deletion": TestRecordsOfAFormerCustomerGoByTwo,
 	} {
 		t.Run(name, story)

@@ -46,6 +46,9 @@ func (l *Look) judgeCertificate(chain []*x509.Certificate, known *authority.Reco
 		f.Do = "Use the certificate that enrollment gave you last. One of another system, or issued by another certgate, is not good here."
 	case gate.CertificateRevoked:
 		f.Says, f.Do = "It was revoked, which is for good.", "Use the newest certificate that you took; without one ask for a new enrollment."
+	case gate.CertificateUnchecked:
+		f.Says = "It is of your own CA, whose revocation list has run out or could not be read, so that nothing of that CA is accepted."
+		f.Do = "Have whoever runs the CA publish a current list, or ask for an enrollment link and take a certificate of ours."
 	default:
 		f.Says, f.Do = "It cannot be judged now.", "Try again in a moment."
 	}

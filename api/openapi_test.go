@@ -72,6 +72,7 @@ var wire = map[string]any{
 	"Behaviors": api.Behaviors{}, "Allowance": api.Allowance{}, "NewLowering": api.NewLowering{}, "CA": api.CA{},
 	"CAProposal": gate.CAProposal{}, "NewRotation": api.NewRotation{}, "NewCARequest": api.NewCARequest{}, "NewCA": api.NewCA{}, "NewRetirement": api.NewRetirement{},
 	"Secret": api.Secret{}, "SecretProposal": gate.SecretProposal{}, "Pepper": authority.PepperUse{}, "NewSecretRotation": api.NewSecretRotation{},
+	"CAAllowance": gate.Allowance{}, "NewCAAllowance": api.NewCAAllowance{}, "CAList": api.CAList{},
 	"Explanation": api.Explanation{}, "Checked": api.Checked{}, "Call": api.Call{}, "Decision": api.Decision{},
 	"Contact": gate.Contact{}, "Grant": gate.Grant{}, "Addresses": gate.Addresses{}, "Act": gate.Act{}, "Ending": gate.Ending{},
 	"Revocation": gate.Revocation{}, "Agreement": gate.Agreement{}, "Profile": gate.Profile{}, "Attendee": gate.Attendee{},

@@ -69,6 +69,12 @@ var pages = map[string]page{
 		What: "The certificate was revoked and will never be accepted again. Your contacts were told why.", Who: whoStaff,
 		Do: "Stop using it. Ask for a new enrollment link, and make a new key pair for it.", Retry: retryNever,
 	},
+	gate.CertificateUnchecked.String(): {
+		Title: "No current revocation list", Detail: "No current revocation list of the CA that issued the client certificate is known here.",
+		What: "The certificate is of your own CA, whose revocation list has run out or could not be read for too long. Without one nobody knows what the CA has revoked, so nothing of it is accepted. Your contacts were told before.",
+		Who:  "Whoever runs your CA.", Do: "Publish a current list at the address that OneRecord reads. It is asked for every few minutes. Or ask for an enrollment link, and take a certificate of OneRecord's.",
+		Retry: "Yes, some minutes after a current list was published.",
+	},
 	gate.InvalidRequest.String(): {
 		Title: "The request is ambiguous", Detail: "The request could be read in two ways: two keys or purposes, a key in the query, or a path that is not canonical.",
 		What: "The request could be understood in more than one way: it has two keys, a key in the query, two purposes, or a path with dot segments, empty segments or encoded separators.",

@@ -42,6 +42,7 @@ var statusOfReason = map[gate.Reason]int{
 	gate.CertificateUnsuitable:  http.StatusForbidden,
 	gate.CertificateUnknown:     http.StatusForbidden,
 	gate.CertificateRevoked:     http.StatusForbidden,
+	gate.CertificateUnchecked:   http.StatusForbidden,
 
 	gate.InvalidRequest: http.StatusBadRequest,
 	gate.KeyRequired:    http.StatusUnauthorized,

@@ -65,6 +65,9 @@ type credentialPage struct {
 type redemption struct {
 	Token string `json:"token"`
 	CSR   string `json:"csr"` // PEM
+	// Certificate is the customer's own, of a CA that is allowed for its account, with those above it, in PEM; empty: one of ours is wanted. CSR
+	// then proves that its private key is there.
+	Certificate string `json:"certificate,omitempty"`
 }
 
 type acknowledgement struct {
@@ -122,12 +125,14 @@ func (p *Public) enrollPage(w http.ResponseWriter, _ *http.Request) {
 // redeem gives the holder of a link certificate and key. Neither the token nor the key is logged, and no error repeats what was sent.
 func (p *Public) redeem(w http.ResponseWriter, r *http.Request) {
 	var in redemption
-	a, err := p.receive(w, r, &in, func(form url.Values) { in = redemption{Token: form.Get("token"), CSR: form.Get("csr")} })
+	a, err := p.receive(w, r, &in, func(form url.Values) {
+		in = redemption{Token: form.Get("token"), CSR: form.Get("csr"), Certificate: form.Get("certificate")}
+	})
 	if err != nil {
 		p.fail(w, r, err)
 		return
 	}
-	got, err := a.Redeem(in.Token, []byte(in.CSR))
+	got, err := in.redeem(a)
 	if err != nil {
 		p.fail(w, r, err)
 		return
@@ -139,6 +144,13 @@ func (p *Public) redeem(w http.ResponseWriter, r *http.Request) {
 	}
 	answer.Kit = kitName(answer.Device)
 	p.answer(w, r, "credential", credentialPage{answer, in.Token})
+}
+
+func (in *redemption) redeem(a *authority.Authority) (*authority.Credential, error) {
+	if strings.TrimSpace(in.Certificate) == "" {
+		return a.Redeem(in.Token, []byte(in.CSR))
+	}
+	return a.Bring(in.Token, []byte(in.CSR), []byte(in.Certificate))
 }
 
 func (p *Public) acknowledge(w http.ResponseWriter, r *http.Request) {

@@ -25,7 +25,7 @@ var (
 
 // routes is the whole admin API. openapi.json describes the same, and a test holds the two together.
 func routes() []route {
-	return slices.Concat(accountRoutes(), onboardingRoutes(), importRoutes(), caseRoutes(), lifeRoutes(), credentialRoutes(), auditRoutes(), siteRoutes(), secretRoutes())
+	return slices.Concat(accountRoutes(), onboardingRoutes(), importRoutes(), caseRoutes(), lifeRoutes(), credentialRoutes(), auditRoutes(), siteRoutes(), secretRoutes(), allowanceRoutes())
 }
 
 func accountRoutes() []route {

@@ -37,7 +37,7 @@ type CA struct {
 	NotAfter    time.Time        `json:"not_after"`
 	IssuesFrom  *time.Time       `json:"issues_from,omitempty"`
 	Retired     *gate.Ending     `json:"retired,omitempty"`
-	Imported    *gate.TakenOver  `json:"imported,omitempty"` // a customer's own CA: good for the certificates that came with it, and for nothing else
+	Imported    *gate.TakenOver  `json:"imported,omitempty"` // a customer's own CA: good for the certificates that came with it or were brought, and for nothing else
 	Certificate string           `json:"certificate"`        // PEM
 	Root        string           `json:"root,omitempty"`     // PEM; of a CA of ours
 	// Where certgate_pki serves it, and the list of what was revoked under it. What staff CAs issued is on no list.
@@ -51,6 +51,9 @@ type CA struct {
 	Proposal    *gate.CAProposal `json:"proposal,omitempty"`    // waits for a second admin
 	Compromised bool             `json:"compromised,omitempty"` // retired because its key may be in other hands
 	Request     string           `json:"request,omitempty"`     // PEM; the signing request for the next standby, while it waits to be signed
+	// Of a customer's own: whose devices bring certificates of it, and how its revocation list stands.
+	Allowance *gate.Allowance `json:"allowance,omitempty"`
+	List      *CAList         `json:"list,omitempty"`
 }
 
 // Behaviors are the behaviors of record.
@@ -89,7 +92,10 @@ func (x *exchange) caView(r *gate.CA) *CA {
 		v.Request = string(issuer.RequestPEM(r.Request.CSR))
 	}
 	if r.Imported != nil {
-		v.Name = gate.Clip(subjectOf(r.DER), 200)
+		v.Name, v.Allowance, v.List = gate.Clip(subjectOf(r.DER), 200), r.Allowance, x.caList(r)
+		if r.Imported.Import.ID == "" {
+			v.Imported = nil // it came in to be allowed, and its proposal or allowance says by whom
+		}
 		return v
 	}
 	v.Root, v.CertificatePath = string(issuer.CertificatePEM(r.RootDER)), authority.CAPath(r.Fingerprint)

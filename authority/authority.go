@@ -37,6 +37,8 @@ type Options struct {
 	Store *certstore.Store
 	// NoJobs leaves it to the caller to call Tick.
 	NoJobs bool
+	// ListTimeout bounds one attempt to fetch the revocation list of a customer's CA. Default 30 s.
+	ListTimeout time.Duration
 	// CheckpointFile is that of the first configuration, so that an older store is found out before anything is written to it. Empty: none.
 	CheckpointFile string
 }
@@ -91,6 +93,7 @@ type Authority struct {
 	recent    Decisions
 	counters  Counters
 	crls      crlCache
+	lists     foreignLists
 	refusals  refusalLog
 	refused   refusedLinks
 	redeeming arrivals
@@ -139,7 +142,7 @@ func Open(o Options) (*Authority, error) {
 		options: o, log: o.Log, now: o.Now, since: since, newID: o.NewID, random: o.Random,
 		store: store, dir: store.Directory(), sources: ratelimit.NewSources(), patients: newPatientHashes(store.PatientKey()),
 		sightings: make(chan sighting, maxSightings),
-		done:      make(chan struct{}),
+		done:      make(chan struct{}), lists: foreignLists{fetcher: newListFetcher(o.ListTimeout)},
 	}
 	a.decisions.seed(o.Random)
 	a.outbox.init()

@@ -10,6 +10,7 @@ import (
 	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/gatetest"
 )
 
 // operation is a method that changes something, ready to be called by anybody.
@@ -98,7 +99,12 @@ func operations() []operation {
 			_, err := o.Import(by, takeover(incumbentHere("with-token", authority.OldCredentials{Tokens: []string{oldToken + "2"}})))
 			return err
 		}},
-		{"ConfirmImport", gate.TrustForeign, "eve", gate.ImportConfirmed, "", func(o *office, s *scene, by authority.By) error {
+		{"AllowCA", gate.TrustForeign, "cho", gate.CAAllowanceProposed, "", func(o *office, s *scene, by authority.By) error {
+			ca := gatetest.NewForeignCA(o.t, "Own CA", o.clock.now())
+			_, err := o.AllowCA(by, authority.Allowing{Certificate: []byte(ca.PEM()), Allowance: gate.Allowance{Accounts: []gate.AccountID{s.fresh.Account}}, Why: "test"})
+			return err
+		}},
+		{"ConfirmImport", gate.TrustForeign, "eve", gate.ImportConfirmed, gate.ImportedNotice, func(o *office, s *scene, by authority.By) error {
 			return o.ConfirmImport(by, s.waiting)
 		}},
 		{"RejectImport", gate.Stop, "ben", gate.ImportRejected, "", func(o *office, s *scene, by authority.By) error {

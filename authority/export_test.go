@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"testing"
 	"time"
 	"unsafe"
 )
@@ -34,3 +35,11 @@ func (a *Authority) KnownToken(text string) bool { return a.token(text) != nil }
 
 // WaitForJobs waits for those that run beside the others.
 func WaitForJobs(a *Authority) { a.behind.Wait() }
+
+// ReadLists is the job that reads the revocation lists of customers' CAs.
+func (a *Authority) ReadLists(t testing.TB) {
+	t.Helper()
+	if err := a.readLists(t.Context(), a.now()); err != nil {
+		t.Error(err)
+	}
+}

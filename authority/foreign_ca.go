@@ -112,6 +112,17 @@ func (d *draft) casAreNeeded() {
 	if !added {
 		return
 	}
+	var certs []*x509.Certificate
+	for _, ca := range d.foreign.cas {
+		if ca.record != nil {
+			certs = append(certs, ca.cert)
+		}
+	}
+	d.note("cas", d.a.fitHandshakes(certs...))
+}
+
+// fitHandshakes refuses customers' CAs with which, together with those that are trusted, every handshake would name too many.
+func (a *Authority) fitHandshakes(more ...*x509.Certificate) error {
 	count, names := 0, 0
 	seen := make(map[gate.Fingerprint]bool)
 	add := func(cert *x509.Certificate) {
@@ -120,20 +131,19 @@ func (d *draft) casAreNeeded() {
 			count, names = count+1, names+len(cert.RawSubject)
 		}
 	}
-	for _, ca := range d.foreign.cas {
-		if ca.record != nil {
-			add(ca.cert)
-		}
+	for _, cert := range more {
+		add(cert)
 	}
-	for _, record := range d.a.dir.CAs() {
-		if cert, err := x509.ParseCertificate(record.DER); err == nil && record.Imported != nil && record.Retired == nil && !d.a.now().After(record.NotAfter) {
+	for _, record := range a.dir.CAs() {
+		if cert, err := x509.ParseCertificate(record.DER); err == nil && record.Imported != nil && record.Retired == nil && !a.now().After(record.NotAfter) {
 			add(cert)
 		}
 	}
 	if count > MaxForeignCAs || names > maxForeignCANames {
-		d.note("cas", gate.Errorf(gate.Invalid, "with these there would be %d imported CAs with %d bytes of names; %d and %d are allowed, because every handshake names them all: "+
-			"let customers with CAs of their own enroll instead", count, names, MaxForeignCAs, maxForeignCANames))
+		return gate.Errorf(gate.Invalid, "with these there would be %d imported CAs with %d bytes of names; %d and %d are allowed, because every handshake names them all: "+
+			"let customers with CAs of their own enroll instead", count, names, MaxForeignCAs, maxForeignCANames)
 	}
+	return nil
 }
 
 // oneLine puts several problems into one sentence.

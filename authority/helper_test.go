@@ -3,6 +3,7 @@ package authority_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -34,3 +35,6 @@ func (*outside) Fatal(args ...any) {
 	fmt.Fprintln(os.Stderr, args...)
 	os.Exit(1)
 }
+
+// removeLists loses the files with the revocation lists of customers' CAs.
+func removeLists(p *place) error { return os.RemoveAll(filepath.Join(p.data, "crl")) }

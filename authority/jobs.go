@@ -49,6 +49,7 @@ func (a *Authority) table() jobs {
 		{name: "trust", every: time.Minute, run: func(time.Time) error { return a.syncTrust() }},
 		{name: "revocation-lists", every: crlInterval, slow: true, run: a.signCRLs},
 		{name: "blocked-keys", every: time.Hour, run: a.blockKnown},
+		{name: "foreign-crls", every: 5 * time.Second, slow: true, send: a.readLists},
 		{name: "retired-cas", every: 10 * time.Second, slow: true, send: a.revokeRetired},
 		{name: "checkpoint", every: time.Second, run: a.signCheckpoint},
 		{name: "checkpoint-file", every: time.Second, slow: true, run: a.keepOutside},

@@ -29,6 +29,10 @@ var elsewhere = map[string]string{
 	"AcceptLoss":       "as ProposeLoss",
 	"RenewKey":         "of a customer's own call, which no member of staff makes: renewal_test.go",
 	"RenewCertificate": "as RenewKey",
+	"AllowCA":          "of a customer's own CA, which nobody in the machine has: own_test.go",
+	"DisallowCA":       "as AllowCA",
+	"Bring":            "as AllowCA",
+	"ReadLists":        "a job, by itself for tests alone: foreignlist_test.go",
 }
 
 // asked are the readers that want to know who asks.

@@ -80,8 +80,8 @@ func (a *Authority) Onboard(by By, in Customer) (*gate.Account, error) {
 }
 
 // Import takes over customers from before certgate in one commit, or none of them, and names the import. Who imports counts as the
-// approver of what was certified before, so it takes an approver, and somebody else must release it. Nobody is told: the customers know,
-// and hear of it when they are released. Tokens and certificates that devices bring along take an admin, and count once a second one has
+// approver of what was certified before, so it takes an approver, and somebody else must release it. Nobody is told yet: the
+// customers know, and hear of it when they are released or their credentials confirmed. Tokens and certificates that devices bring along take an admin, and count once a second one has
 // confirmed them, see ConfirmImport. A rehearsal names no import. Its error is gate.Faults where several things are wrong.
 func (a *Authority) Import(by By, in Takeover) (gate.ImportID, error) {
 	if err := errors.Join(by.May(gate.ManageAccounts), by.May(gate.DecideCase)); err != nil {

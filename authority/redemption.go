@@ -45,15 +45,20 @@ func (a *Authority) Redeem(token string, csr []byte) (*Credential, error) {
 		return nil, gate.FieldErrorf("csr", "%s", err)
 	}
 	place := a.redeeming.arrive()
-	a.flushSightings() // a key used a moment ago makes the link dead
 	material, err := a.prepare(found.Device, applicant)
 	if err != nil {
 		a.redemptionRefused(found, err)
 		return nil, err
 	}
 	material.place = place
+	return a.hand(found, material)
+}
+
+// hand redeems a link for what was prepared.
+func (a *Authority) hand(found *gate.Enrollment, material *material) (*Credential, error) {
+	a.flushSightings() // a key used a moment ago makes the link dead
 	out := &Credential{Key: material.key, KeyID: material.keyRecord.ID}
-	_, err = a.change(customer, func(tx *certstore.Tx) (gate.Event, error) { return a.redeem(tx, found.ID, material, out) })
+	_, err := a.change(customer, func(tx *certstore.Tx) (gate.Event, error) { return a.redeem(tx, found.ID, material, out) })
 	if err != nil {
 		a.redemptionRefused(found, err)
 		return nil, err
@@ -84,7 +89,7 @@ func (a *Authority) redemptionRefused(e *gate.Enrollment, why error) {
 		return
 	}
 	_, err := a.change(customer, func(*certstore.Tx) (gate.Event, error) {
-		return gate.Event{Verb: gate.EnrollmentRefused, Account: e.Account, Object: string(e.ID), Detail: gate.Clip(why.Error(), 200)}, nil
+		return gate.Event{Verb: gate.EnrollmentRefused, Account: e.Account, Object: string(e.ID), Detail: gate.Clip(oneLine(why), 400)}, nil
 	})
 	if err != nil {
 		a.log.Error("a refused redemption could not be written down", zap.String("enrollment", string(e.ID)), zap.Error(err))
@@ -99,6 +104,7 @@ type material struct {
 	keyRecord   *gate.Key
 	certificate *gate.Certificate
 	chain       []byte
+	own         *ownCertificate // nil: the certificate is one of ours
 }
 
 func (a *Authority) prepare(device gate.DeviceID, applicant issuer.ApplicantKey) (*material, error) {
@@ -124,29 +130,24 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 		return gate.Event{}, err
 	}
 	repeat := e.Redemptions > 0
-	earlier := e.Key
 	next, err := e.Redeem(m.applicant.SPKI, used, a.now())
 	if err != nil {
 		return gate.Event{}, err
 	}
-	if err := errors.Join(a.publicKeyIsFree(e, m.applicant.SPKI), a.redeeming.take(e.ID, m.place)); err != nil {
+	if err := errors.Join(a.admit(tx, e, m), a.redeeming.take(e.ID, m.place)); err != nil {
 		return gate.Event{}, err
 	}
 	device, err := certstore.Get[gate.Device](tx, string(e.Device))
 	if err != nil {
 		return gate.Event{}, err
 	}
-	if !repeat {
-		if err := errors.Join(a.hasRoom(e.Device), a.retireKeys(tx, e.Device)); err != nil {
-			return gate.Event{}, err
-		}
+	if repeat {
+		err = a.repeat(tx, e, m)
 	} else {
-		if err := a.revokeKey(tx, earlier, gate.Revocation{At: a.moment(), Reason: gate.Superseded, Why: "its answer was lost; the link was redeemed again"}); err != nil {
-			return gate.Event{}, err
-		}
-		if err := a.again(tx, e, m); err != nil {
-			return gate.Event{}, err
-		}
+		err = errors.Join(a.hasRoom(e.Device), a.retireKeys(tx, e.Device))
+	}
+	if err != nil {
+		return gate.Event{}, err
 	}
 	if err := a.enrollCase(tx, e.Certification); err != nil {
 		return gate.Event{}, err
@@ -160,18 +161,35 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 	certstore.Put(tx, m.certificate)
 	out.Enrollment, out.Device, out.Certificate, out.Chain = &next, device, m.certificate, m.chain
 	return gate.Event{Verb: gate.EnrollmentWasRedeemed, Account: e.Account, Object: string(e.ID),
-		Detail: fmt.Sprintf("redemption %d, %s and %s", next.Redemptions, m.keyRecord.ID, m.certificate.ID)}, nil
+		Detail: fmt.Sprintf("redemption %d, %s and %s", next.Redemptions, m.keyRecord.ID, m.certificate.ID) + m.told()}, nil
 }
 
-// again makes the certificate that the link gave before what is handed out.
-func (a *Authority) again(tx *certstore.Tx, e *gate.Enrollment, m *material) (err error) {
-	if m.certificate, err = certstore.Get[gate.Certificate](tx, string(e.Certificate)); err != nil {
+// admit asks whether what is presented may be used: a certificate of the customer's own, or the public key for one of ours.
+func (a *Authority) admit(tx *certstore.Tx, e *gate.Enrollment, m *material) error {
+	if m.own != nil {
+		return a.admitOwn(tx, e, m)
+	}
+	return a.publicKeyIsFree(e, m.applicant.SPKI)
+}
+
+// repeat gives the certificate of an earlier redemption of the link again, and ends the key that was lost with its answer.
+func (a *Authority) repeat(tx *certstore.Tx, e *gate.Enrollment, m *material) error {
+	lost := gate.Revocation{At: a.moment(), Reason: gate.Superseded, Why: "its answer was lost; the link was redeemed again"}
+	if err := a.revokeKey(tx, e.Key, lost); err != nil {
 		return err
 	}
-	if m.certificate.Revoked != nil {
+	given, err := certstore.Get[gate.Certificate](tx, string(e.Certificate))
+	if err == nil {
+		err = m.repeats(given)
+	}
+	if err != nil {
+		return err
+	}
+	if given.Revoked != nil {
 		return gate.Errorf(gate.Conflict, "the certificate that this link gave was revoked; ask for a new link, and make a new key pair for it")
 	}
-	m.chain, err = a.chainOf(m.certificate)
+	m.certificate = given
+	m.chain, err = a.chainOf(given)
 	return err
 }
 

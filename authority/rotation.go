@@ -40,7 +40,7 @@ func (a *Authority) RotateCA(by By, audience gate.Audience, why string) (*gate.C
 	return &out, err
 }
 
-// ConfirmCA makes the change to a CA that another admin proposed: it begins to issue, or is retired.
+// ConfirmCA makes the change to a CA that another admin proposed: it begins to issue, is retired, or a customer's own is allowed.
 func (a *Authority) ConfirmCA(by By, fp gate.Fingerprint) (*gate.CA, error) {
 	if err := by.May(gate.ManageCAs); err != nil {
 		return nil, err
@@ -69,6 +69,10 @@ func (a *Authority) ConfirmCA(by By, fp gate.Fingerprint) (*gate.CA, error) {
 		}
 		if out.Retired != nil {
 			return a.retire(tx, &out, act.At)
+		}
+		if ca.Proposal.Change == gate.CAAllow {
+			certstore.Put(tx, &out)
+			return gate.Event{Verb: gate.CAAllowed, Object: out.RecordID(), Why: ca.Proposal.Act.Why, Detail: a.allowed(&out, out.Allowance)}, nil
 		}
 		if err := a.inPool(&out); err != nil {
 			return gate.Event{}, err

@@ -20,8 +20,10 @@ type Stats struct {
 	Accounts          map[gate.Status]int
 	Notices           map[gate.NoticeState]int
 	Expiring          map[Expiring]int
-	CAsOutsidePool    int // in force, and lacking in a trust pool of the running configuration
-	DevicesCutOff     int // in production; see gate.Pulse
+	CAsOutsidePool    int           // in force, and lacking in a trust pool of the running configuration
+	DevicesCutOff     int           // in production; see gate.Pulse
+	ForeignCRLAge     time.Duration // since the revocation list that was read longest ago was read; 0 if none is to be read
+	ForeignCRLsFail   int           // revocation lists that could not be read when they were last asked for
 	AuditEvents       int64
 	AuditVerified     bool                 // the last verification found nothing wrong; so did the start
 	UsageLag          time.Duration        // for how long what was counted has not been written; 1 s and less is as it should be
@@ -72,6 +74,7 @@ func (a *Authority) Stats() Stats {
 			s.CAsOutsidePool++
 		}
 	}
+	s.ForeignCRLAge, s.ForeignCRLsFail = a.listsAge(now)
 	for _, account := range a.dir.Accounts() {
 		s.Accounts[a.AccountStatus(account.ID, now)]++
 	}

@@ -1,11 +1,13 @@
 package authority
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/notify"
 )
 
 // ImportContents are the parts of an import that are there now.
@@ -80,7 +82,7 @@ func (a *Authority) ImportByID(id gate.ImportID) (*ImportContents, error) {
 }
 
 // ConfirmImport makes the tokens, certificates and CAs of an import count, from the next request on. It takes a second admin. For a device
-// that brought both and was certified before, that is its release and enrollment in one: the case comes into force.
+// that brought both and was certified before, that is its release and enrollment in one: the case comes into force. Each customer is told.
 func (a *Authority) ConfirmImport(by By, id gate.ImportID) error {
 	if err := by.May(gate.TrustForeign); err != nil {
 		return err
@@ -96,7 +98,8 @@ func (a *Authority) ConfirmImport(by By, id gate.ImportID) error {
 		if err := a.stillMay(c.Import.By, gate.TrustForeign); err != nil {
 			return gate.Event{}, err
 		}
-		t := &confirming{a: a, tx: tx, act: a.act(by, ""), keys: make(map[gate.DeviceID]bool), certificates: make(map[gate.DeviceID]bool)}
+		t := &confirming{a: a, tx: tx, act: a.act(by, ""), keys: make(map[gate.DeviceID]bool), certificates: make(map[gate.DeviceID]bool),
+			parts: make(map[gate.DeviceID]*brought)}
 		if err := t.confirm(c); err != nil {
 			return gate.Event{}, err
 		}
@@ -115,7 +118,42 @@ type confirming struct {
 	tx                 *certstore.Tx
 	act                gate.Act
 	keys, certificates map[gate.DeviceID]bool // the devices whose parts were confirmed
+	parts              map[gate.DeviceID]*brought
 	said               brought
+}
+
+// of are the parts of a device that were confirmed.
+func (t *confirming) of(id gate.DeviceID) *brought {
+	if t.parts[id] == nil {
+		t.parts[id] = new(brought)
+	}
+	return t.parts[id]
+}
+
+// tell tells each customer which of its tokens and certificates count from now on: if they are not its own, it is the one that can know.
+func (t *confirming) tell(c *ImportContents) error {
+	for _, account := range c.Accounts {
+		var lines []string
+		for _, d := range t.a.dir.Devices(account.ID) {
+			b := t.parts[d.ID]
+			if b == nil {
+				continue
+			}
+			path, err := t.a.devicePath(d)
+			if err != nil {
+				return err
+			}
+			lines = append(lines, fmt.Sprintf("%s: tokens: %d, certificates: %d", path, b.tokens, b.certificates))
+		}
+		if len(lines) == 0 {
+			continue
+		}
+		_, err := t.a.notify(t.tx, account.ID, gate.ImportedNotice, notify.Data{Noun: "account", Name: account.Slug, Verb: "imported", From: t.act.At, Lines: strings.Join(lines, "\n")})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *confirming) confirm(c *ImportContents) error {
@@ -132,6 +170,7 @@ func (t *confirming) confirm(c *ImportContents) error {
 		}
 		certstore.Put(t.tx, k)
 		t.keys[k.Device] = true
+		t.of(k.Device).tokens++
 		t.said.tokens++
 	}
 	for _, known := range c.Certificates {
@@ -150,9 +189,13 @@ func (t *confirming) confirm(c *ImportContents) error {
 		}
 		certstore.Put(t.tx, crt)
 		t.certificates[crt.Device] = true
+		t.of(crt.Device).certificates++
 		t.said.certificates++
 	}
 	if err := t.cas(c.CAs); err != nil {
+		return err
+	}
+	if err := t.tell(c); err != nil {
 		return err
 	}
 	return t.cases(c)

@@ -42,6 +42,8 @@ var (
 	noticesDesc        = desc("notices", "Notices, by state; a person must look at those that failed.", "state")
 	expiringDesc       = desc("expiring", "Contracts, certifications, certificates, replaced keys, unopened links and CAs that end within so many days.", "kind", "within")
 	outsidePoolDesc    = desc("cas_outside_pool", "CAs in force that a trust pool of the running configuration lacks; reload Caddy.")
+	foreignAgeDesc     = desc("foreign_crl_age_seconds", "Time since the revocation list of a customer's own CA was last read, of the one for which it is longest; 900 is normal, 0 if none is to be read.")
+	foreignFailDesc    = desc("foreign_crls_failing", "Revocation lists of customers' own CAs that could not be read when they were last asked for.")
 	eventsDesc         = desc("audit_events", "Events in the audit log.")
 	verifiedDesc       = desc("audit_verified", "1 if the last verification of the audit log, or the start, found nothing wrong.")
 	cutOffDesc         = desc("devices_cut_off", "Devices in production that passed lately and are only refused now.")
@@ -53,7 +55,7 @@ var (
 // Describe implements prometheus.Collector.
 func (*collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
-		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, outsidePoolDesc, eventsDesc, verifiedDesc, cutOffDesc, usageLagDesc, readyDesc, jobDesc} {
+		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, outsidePoolDesc, foreignAgeDesc, foreignFailDesc, eventsDesc, verifiedDesc, cutOffDesc, usageLagDesc, readyDesc, jobDesc} {
 		ch <- d
 	}
 }
@@ -82,6 +84,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(overdueDesc, float64(s.IssuanceOverdue))
 	gauge(inFlightDesc, float64(s.InFlight))
 	gauge(outsidePoolDesc, float64(s.CAsOutsidePool))
+	gauge(foreignAgeDesc, s.ForeignCRLAge.Seconds())
+	gauge(foreignFailDesc, float64(s.ForeignCRLsFail))
 	gauge(eventsDesc, float64(s.AuditEvents))
 	gauge(verifiedDesc, flag(s.AuditVerified))
 	gauge(cutOffDesc, float64(s.DevicesCutOff))

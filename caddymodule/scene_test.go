@@ -15,6 +15,7 @@ import (
 
 	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/gatetest"
 )
 
 // scene is one request that is refused, and how.
@@ -85,6 +86,20 @@ func (w *world) certificateScenes(all map[gate.Reason]scene, acme *credential) {
 	} {
 		all[reason] = scene{status: 403, key: acme.Key, crt: crt}
 	}
+	w.uncheckedScene(all)
+}
+
+// uncheckedScene is about a certificate of a customer's own CA, of which no list could be read since it was allowed long ago.
+func (w *world) uncheckedScene(all map[gate.Reason]scene) {
+	ca, list := gatetest.NewForeignCA(w.t, "Own CA", time.Now()), gatetest.NewListServer(w.t)
+	crt := ca.Issue(nil)
+	w.takeOver("own", oldToken+"-own", pinned(ca, crt), true)
+	fp := gate.FingerprintOf(ca.Certificate.Raw)
+	record := *w.authority().Directory().CA(fp)
+	long := gate.Act{At: time.Now().Add(-48 * time.Hour)}
+	record.Allowance = &gate.Allowance{CRL: list.URL, GraceHours: 24, Act: long, Confirmed: long}
+	w.put(&record)
+	all[gate.CertificateUnchecked] = scene{status: 403, key: oldToken + "-own", crt: &crt}
 }
 
 // foreign is a certificate of somebody else's authority.

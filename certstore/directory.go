@@ -31,7 +31,8 @@ type state struct {
 	fingerprints map[gate.Fingerprint]*certificateNode
 	tokens       map[gate.Fingerprint]*gate.Enrollment
 	cas          map[gate.Fingerprint]*gate.CA
-	revoked      map[gate.Fingerprint][]*gate.Certificate // by issuer, in the order in which it became known; only ever added to
+	revoked      map[gate.Fingerprint][]*gate.Certificate  // by issuer, in the order in which it became known; only ever added to
+	revocations  map[gate.Fingerprint]*gate.RevocationList // by CA
 	hosts        map[string]*gate.Host
 	blocked      map[gate.Fingerprint]*gate.BlockedKey // by public key
 	staffNames   map[string]*gate.Staff
@@ -130,6 +131,7 @@ func newState() state {
 		tokens:        make(map[gate.Fingerprint]*gate.Enrollment),
 		cas:           make(map[gate.Fingerprint]*gate.CA),
 		revoked:       make(map[gate.Fingerprint][]*gate.Certificate),
+		revocations:   make(map[gate.Fingerprint]*gate.RevocationList),
 		hosts:         make(map[string]*gate.Host),
 		blocked:       make(map[gate.Fingerprint]*gate.BlockedKey),
 		staffNames:    make(map[string]*gate.Staff),
@@ -162,7 +164,9 @@ func (d *Directory) Caller(p *Probe, out *gate.Caller) (uses Uses) {
 		out.Host = d.hosts[p.Host]
 	}
 	if !p.Anchor.IsZero() {
-		out.Issuer = d.cas[p.Anchor]
+		if out.Issuer = d.cas[p.Anchor]; out.Issuer != nil && out.Issuer.Imported != nil {
+			out.List = d.revocations[p.Anchor]
+		}
 	}
 	var owner *deviceNode
 	if !p.Leaf.IsZero() {

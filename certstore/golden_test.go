@@ -33,6 +33,7 @@ func golden() map[gate.RecordKind]gate.Record {
 	badge := gate.StaffCertificate{Fingerprint: fixedPrint(1), Issuer: fixedPrint(2), DER: []byte{1, 2}, NotBefore: dawn, NotAfter: later, Revoked: revoked, RenewedFrom: fixedPrint(15)}
 	contact := gate.Contact{Role: gate.TechnicalContact, Name: "Ops <&>", Email: "ops@example.com", Phone: "+1 555 0100"}
 	imported := gate.Import{ID: "imp_1", By: "stf_cho", At: dawn, Source: "the spreadsheet"}
+	allowance := gate.Allowance{Accounts: []gate.AccountID{"acc_1"}, CRL: "http://pki.acme.example/issuing.crl", GraceHours: 24, DistributionPoint: true, Act: act, Confirmed: act}
 	list := []gate.Record{
 		&gate.Account{ID: "acc_1", Slug: "acme", Name: "Acme", Zone: "America/New_York", Contacts: []gate.Contact{contact}, Owner: "stf_ben", Notes: "calls on Mondays", CreatedAt: dawn, Imported: &imported,
 			ProposedContacts: &gate.ContactProposal{Contacts: []gate.Contact{contact}, Act: act, Replaced: true, Withdrawn: &act},
@@ -79,7 +80,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.Certificate{
 			ID: "crt_1", Account: "acc_1", Device: "dev_1", Environment: gate.Sandbox, Fingerprint: fixedPrint(5), Issuer: fixedPrint(6), Serial: "0a",
 			PublicKey: fixedPrint(7), DER: []byte{3, 4}, NotBefore: dawn, NotAfter: later, IssuedAt: dawn, FirstUsedAt: &later, Revoked: revoked,
-			Imported: &gate.TakenOver{Import: imported, Confirmed: &act}, Renews: "crt_0",
+			Imported: &gate.TakenOver{Import: imported, Confirmed: &act}, Renews: "crt_0", Brought: true,
 		},
 		&gate.Enrollment{
 			ID: "enr_1", Account: "acc_1", Device: "dev_1", Certification: "cas_1", TokenHash: fixedPrint(8), Notice: "not_1", ReleasedBy: "stf_eve",
@@ -111,7 +112,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.CA{
 			Fingerprint: fixedPrint(10), Audience: gate.Customers, DER: []byte{6}, RootDER: []byte{7}, SealedKey: []byte{8}, NotBefore: dawn, NotAfter: later,
 			IssuesFrom: &dawn, Retired: &gate.Ending{At: later, By: "stf_eve", Why: "rotated"}, Imported: &gate.TakenOver{Import: imported, Confirmed: &act},
-			Proposal: &gate.CAProposal{Change: gate.CARetire, Compromised: true, Act: act, Replaced: true, Withdrawn: &act}, Compromised: true,
+			Proposal: &gate.CAProposal{Change: gate.CARetire, Compromised: true, Act: act, Replaced: true, Withdrawn: &act, Allowance: &allowance}, Compromised: true, Allowance: &allowance,
 			Request: &gate.CARequest{CSR: []byte{9}, PublicKey: fixedPrint(15), SealedKey: []byte{10}, At: later, By: "stf_cho"},
 		},
 		&gate.Pepper{Version: 1, Sealed: []byte{9}, CreatedAt: dawn},
@@ -133,6 +134,11 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.BlockedKey{PublicKey: fixedPrint(16), At: dawn, By: "stf_eve", Cause: gate.BlockedByStaff, Why: "found in a firmware image"},
 		&gate.Use{ID: "key_1", Account: "acc_1", At: later, From: netip.MustParseAddr("203.0.113.7")},
 		&gate.PublishedCRL{CA: fixedPrint(16), Number: 1806570000000000000, At: later},
+		&gate.RevocationList{
+			CA: fixedPrint(20), URL: "http://pki.acme.example/issuing.crl", Number: "1f", ThisUpdate: dawn, NextUpdate: later, Hash: fixedPrint(21), Entries: 3,
+			FetchedAt: dawn, TriedAt: later, ETag: `"a"`, LastModified: "Mon, 01 Mar 2027 09:00:00 GMT", Failures: 2, FailingSince: &dawn, Problem: "no answer",
+			Told: &later, Warned: &later,
+		},
 		&gate.Reminder{
 			ID: "contract-ends/con_1/2027-03-01T10:00:00Z/30", Account: "acc_1", Kind: gate.ContractEndsNotice, Subject: "con_1", Ends: later, Days: 30, Percent: 80, Used: 8000,
 			At: dawn, Notice: "not_1",

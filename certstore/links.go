@@ -46,6 +46,8 @@ func (s *state) put(r gate.Record) {
 		s.secret = r
 	case *gate.Use:
 		s.putUse(r)
+	case *gate.RevocationList:
+		s.revocations[r.CA] = r
 	}
 }
 

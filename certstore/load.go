@@ -244,7 +244,7 @@ func (l *loader) buffer() []byte {
 
 func (l *loader) decode(kind gate.RecordKind, key, value []byte) (gate.Record, mac, error) {
 	body, m, err := l.keys.unwrap(key, value)
-	if err != nil || bookkept(kind) && kind != gate.UseRecord { // those are not for the directory
+	if err != nil || bookkept(kind) && kind != gate.UseRecord && kind != gate.RevocationListRecord { // those are not for the directory
 		return nil, m, err
 	}
 	record := blank(kind)

@@ -177,6 +177,13 @@ func (d *Directory) CA(fp gate.Fingerprint) *gate.CA {
 	return d.cas[fp]
 }
 
+// RevocationList finds what was read of the revocation list of a customer's own CA.
+func (d *Directory) RevocationList(ca gate.Fingerprint) *gate.RevocationList {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.revocations[ca]
+}
+
 // Host finds what is remembered of a host name; nil if it was never served.
 func (d *Directory) Host(name string) *gate.Host {
 	d.mu.RLock()

@@ -156,6 +156,8 @@ func drawn(t *rapid.T) gate.Record {
 		return &gate.Loss{ID: gate.LossID(pooled("los", own)), Event: int64(own)}
 	case gate.UseRecord:
 		return &gate.Use{ID: pooled("key", own), Account: account, At: dawn}
+	case gate.RevocationListRecord:
+		return &gate.RevocationList{CA: fixedPrint(own), URL: name()}
 	case gate.ObservedRecord:
 		return &gate.Observed{Device: gate.DeviceID(pooled("dev", own)), Account: account}
 	case gate.CRLRecord:

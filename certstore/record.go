@@ -106,6 +106,8 @@ var blanks = map[gate.RecordKind]func() gate.Record{
 	gate.ObservedRecord:      func() gate.Record { return new(gate.Observed) },
 	gate.CRLRecord:           func() gate.Record { return new(gate.PublishedCRL) },
 	gate.BlockedKeyRecord:    func() gate.Record { return new(gate.BlockedKey) },
+
+	gate.RevocationListRecord: func() gate.Record { return new(gate.RevocationList) },
 }
 
 // ETag names the state of a record for If-Match: the first 16 hexadecimal digits of the SHA-256 of its stored form. The DER of a
@@ -126,5 +128,10 @@ func ETag(r gate.Record) string {
 // bookkept reports whether Bookkeep may write records of the kind. Their history is not in the events, so a start that finds one
 // changed cannot say which.
 func bookkept(kind gate.RecordKind) bool {
-	return kind == gate.MarkRecord || kind == gate.NoticeRecord || kind == gate.ObservedRecord || kind == gate.UseRecord || kind == gate.CRLRecord
+	switch kind {
+	case gate.MarkRecord, gate.NoticeRecord, gate.ObservedRecord, gate.UseRecord, gate.CRLRecord, gate.RevocationListRecord:
+		return true
+	default:
+		return false
+	}
 }

@@ -32,6 +32,7 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 		use := &gate.Use{ID: w.key.RecordID(), Account: w.account.ID, At: dawn}
 		list := &gate.PublishedCRL{CA: fixedPrint(n), Number: 1, At: dawn}
 		blocked := &gate.BlockedKey{PublicKey: fixedPrint(5000 + n), At: dawn}
+		foreign := &gate.RevocationList{CA: fixedPrint(n), URL: "first"}
 		reminder := &gate.Reminder{ID: "reminder-" + w.account.Slug, Account: w.account.ID, Days: 30}
 		w.ca.Fingerprint = fixedPrint(n)
 		if later {
@@ -42,9 +43,9 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 			w.ca.SealedKey, pepper.Sealed = []byte("later"), []byte("later")
 			link.Canceled, stop.Lifted, person.Disabled = &act, &gate.Lifting{At: dawn, By: "stf_cho"}, &act
 			notice.Subject, mark.Object, reminder.Days, host.Strictest, loss.Event, seen.Overflowed = "later", "later", 14, gate.Production, 7, true
-			use.At, list.Number, blocked.Why = dawn.Add(time.Hour), 2, "later"
+			use.At, list.Number, blocked.Why, foreign.URL = dawn.Add(time.Hour), 2, "later", "later"
 		}
-		for _, r := range append(w.records(), link, stop, notice, person, pepper, host, mark, reminder, loss, seen, use, list, blocked) {
+		for _, r := range append(w.records(), link, stop, notice, person, pepper, host, mark, reminder, loss, seen, use, list, blocked, foreign) {
 			out[r.RecordKind()] = append(out[r.RecordKind()], r)
 		}
 	}

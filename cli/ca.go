@@ -16,18 +16,19 @@ import (
 )
 
 func (t *tool) caCommand() *cobra.Command {
-	online := t.connected(t.group(&cobra.Command{Use: "ca", Short: "Certificate authorities: list, status, show, rotate, csr, request, import, retire, confirm, withdraw; and sign, with the root"},
+	online := t.connected(t.group(&cobra.Command{Use: "ca", Short: "Certificate authorities: list, status, show, rotate, csr, request, import, retire, allow, disallow, confirm, withdraw; and sign, with the root"},
 		t.lister(lists{use: "list", short: "Lists issuing CAs", path: "/v1/ca", columns: []column{
 			{"NAME", "name"}, {"AUDIENCE", "audience"}, {"ROLE", "role"}, {"FROM", "not_before"}, {"UNTIL", "not_after"}, {"FINGERPRINT", "fingerprint"}}}),
-		t.caStatus(), t.caShow(), t.caRotate(), t.caConfirm(), t.caWithdraw(), t.caCSR(), t.caRequest(), t.caImport(), t.caRetire()))
+		t.caStatus(), t.caShow(), t.caRotate(), t.caConfirm(), t.caWithdraw(), t.caCSR(), t.caRequest(), t.caImport(), t.caRetire(), t.caAllow(), t.caDisallow()))
 	online.AddCommand(t.caSign())
 	return online
 }
 
 func (t *tool) caStatus() *cobra.Command {
-	return t.lister(lists{use: "status", short: "Shows each CA's role, end, certificates under it that have not ended, and whether the running trust pool has it", path: "/v1/ca",
+	return t.lister(lists{use: "status", short: "Shows each CA's role, end, live certificates, whether the trust pool has it, and how a customer's own CA's revocation list stands", path: "/v1/ca",
 		columns: []column{{"NAME", "name"}, {"AUDIENCE", "audience"}, {"ROLE", "role"}, {"UNTIL", "not_after"}, {"LIVE", "live"}, {"LAST ENDS", "last_ends"},
-			{"IN POOL", "pooled"}, {"PROPOSED", "proposal.change"}, {"FINGERPRINT", "fingerprint"}}})
+			{"IN POOL", "pooled"}, {"PROPOSED", "proposal.change"}, {"CRL", "list.state"}, {"FETCHED", "list.fetched_at"}, {"NEXT UPDATE", "list.next_update"},
+			{"FAILURES", "list.failures"}, {"FINGERPRINT", "fingerprint"}}})
 }
 
 func (t *tool) caRotate() *cobra.Command {
@@ -69,7 +70,7 @@ func (t *tool) caShow() *cobra.Command {
 
 func (t *tool) caConfirm() *cobra.Command {
 	return t.verb(verb{
-		use: "confirm CA", short: "Lets a CA issue, or retires it, as another admin proposed", compares: true,
+		use: "confirm CA", short: "Lets a CA issue, retires it, or allows a customer's own, as another admin proposed", compares: true,
 		example: "  certgate ca confirm 'certgate customers 2'",
 		do: func(args []string, _ string) (change, error) {
 			return change{path: pathTo("/v1/ca/%s/confirmation", args[0]),
@@ -77,11 +78,17 @@ func (t *tool) caConfirm() *cobra.Command {
 					if o.text("role") == "retired" {
 						return o.text("name") + " is retired: what it issued is refused from the next request on, and is being revoked"
 					}
+					if o.text("role") == "imported" {
+						return o.text("name") + " is allowed as it was proposed"
+					}
 					return o.text("name") + " issues for " + o.text("audience") + ". This is the signing request of the next standby:\n" + strings.TrimSuffix(o.text("request"), "\n")
 				},
 				next: func(o object) []string {
 					if o.text("role") == "retired" {
 						return []string{"caddy reload --force  (its name is still shown to clients until then)"}
+					}
+					if o.text("role") == "imported" {
+						return []string{"certgate ca status", "caddy reload --force  (if a site verifies clients by require_and_verify, or clients choose their certificate by the CA's name)"}
 					}
 					return caToSign(o)
 				}}, nil

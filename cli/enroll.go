@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -34,13 +35,14 @@ type enrollment struct {
 
 	keyOut, certOut, secretOut string
 	kit                        string // directory, or file if it ends in .zip; empty: none
+	own                        own    // a certificate of the customer's own; without its certificate: one of ours is taken
 }
 
 func (t *tool) enrollCommand() *cobra.Command {
 	var link, ca string
 	var e enrollment
 	c := &cobra.Command{
-		Use:   "enroll --kit DIR | --key-out FILE --cert-out FILE --secret-out FILE | enroll DEVICE",
+		Use:   "enroll --kit DIR | --key-out FILE --cert-out FILE --secret-out FILE | --certificate FILE --key FILE --secret-out FILE | enroll DEVICE",
 		Args:  cobra.MaximumNArgs(1),
 		Short: "Takes a credential from an enrollment link (for customers); sends a new link for a device (for staff)",
 		Long: `Takes a credential from the one-time link that OneRecord sent to your technical contact.
@@ -52,12 +54,17 @@ If it is interrupted, run it again with the same files.
 With --kit DIR they are client.key, client.crt and key.txt there, and beside them are ready files for curl, openssl, Java, .NET, Python,
 Node, Go and Postman; README.md says how they are used. With --kit FILE.zip the kit is one file, without the two secrets.
 
+With --certificate the customer brings a certificate of its own CA, where OneRecord has allowed that CA for it, in place of one of ours:
+with --key, its private key, which stays where it is, or --csr, a signing request made with that key. Everything that keeps the
+certificate from being used is said at once. Only the key to send as Authorization: Bearer is made then.
+
 The link is a secret, so it is read from a file or from standard input.
 
 With a device an issuer sends its technical contact a new link, as where the certificate has run out and cannot renew itself: in
 production by the certification that covers the device.`,
 		Example: `  certgate enroll --link-file link.txt --kit prod-1
   certgate enroll --link-file link.txt --key-out client.key --cert-out client.crt --secret-out key.txt
+  certgate enroll --link-file link.txt --certificate own.crt --key own.key --secret-out key.txt
   certgate enroll acme/main/prod-1`,
 	}
 	f := c.Flags()
@@ -66,6 +73,9 @@ production by the certification that covers the device.`,
 	f.StringVar(&e.certOut, "cert-out", "", "file for the certificate and its chain, in PEM")
 	f.StringVar(&e.secretOut, "secret-out", "", "file for the key that is sent as Authorization: Bearer")
 	f.StringVar(&e.kit, "kit", "", "directory to make with everything that the first call needs, or a .zip file for the kit alone")
+	f.StringVar(&e.own.certificate, "certificate", "", "PEM file with a certificate of your own CA, and after it those above it")
+	f.StringVar(&e.own.key, "key", "", "with --certificate: PEM file with its private key")
+	f.StringVar(&e.own.csr, "csr", "", "with --certificate: a signing request made with its private key, in place of --key")
 	f.StringVar(&ca, "ca", "", "PEM file with the CA of the server's certificate (default: the system's)")
 	f.StringVar(&t.flags.profile, "profile", "", "with a device: profile in the configuration file (or CERTGATE_PROFILE; default: default)")
 	f.BoolVar(&t.flags.json, "json", false, "with a device: print the answer as JSON, as the API gave it")
@@ -74,11 +84,22 @@ production by the certification that covers the device.`,
 			t.flags.given.CA = ca
 			return t.releaseAnew(cmd, args[0])
 		}
-		if err := e.places(); err != nil {
+		if err := e.allPlaces(); err != nil {
 			return err
 		}
 		return t.take(cmd, &e, link, ca)
 	})
+}
+
+// allPlaces is places, for a certificate of either kind.
+func (e *enrollment) allPlaces() error {
+	if e.own.certificate != "" {
+		return e.own.places(e)
+	}
+	if e.own.key != "" || e.own.csr != "" {
+		return usagef("--key and --csr are for a certificate of your own, which --certificate names")
+	}
+	return e.places()
 }
 
 // take takes the credential that the link in the file offers.
@@ -105,12 +126,20 @@ func (t *tool) take(cmd *cobra.Command, e *enrollment, link, ca string) error {
 
 // report says where everything is, and what to do with it.
 func (e *enrollment) report(cmd *cobra.Command, t *tool) {
-	fmt.Fprintf(cmd.OutOrStdout(), "private key  %s\ncertificate  %s\nkey          %s\n", e.keyOut, e.certOut, e.secretOut)
+	key, certificate := e.keyOut, e.certOut
+	if e.own.certificate != "" {
+		key, certificate = cmp.Or(e.own.key, "where you keep it"), e.own.certificate
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "private key  %s\ncertificate  %s\nkey          %s\n", key, certificate, e.secretOut)
 	if e.kit == "" || isZip(e.kit) {
-		t.suggest(cmd, fmt.Sprintf(`curl --cert %s --key %s -H "Authorization: Bearer $(cat %s)" https://API/...`, e.certOut, e.keyOut, e.secretOut))
+		t.suggest(cmd, fmt.Sprintf(`curl --cert %s --key %s -H "Authorization: Bearer $(cat %s)" https://API/...`, certificate, cmp.Or(e.keyOut, e.own.key, "FILE"), e.secretOut))
 		return
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "kit          %s\n", e.kit)
+	if e.own.certificate != "" {
+		t.suggest(cmd, "put the private key into the kit as client.key, or a link to it; its README.md says how the files are used")
+		return
+	}
 	t.suggest(cmd, "sh "+filepath.Join(e.kit, "curl.sh")+"  (what OneRecord sees of you; README.md there says the rest)")
 }
 
@@ -146,6 +175,9 @@ func parseLinkTo(page, link string) (base, token string, err error) {
 
 // run takes the credential, and the kit.
 func (e *enrollment) run(ctx context.Context) error {
+	if e.own.certificate != "" {
+		return e.own.run(ctx, e)
+	}
 	key, err := e.privateKey()
 	if err != nil {
 		return err
@@ -155,6 +187,11 @@ func (e *enrollment) run(ctx context.Context) error {
 			return err
 		}
 	}
+	return e.finish(ctx)
+}
+
+// finish says that everything is stored, and takes the kit.
+func (e *enrollment) finish(ctx context.Context) error {
 	if err := e.client.Acknowledge(ctx, e.token); err != nil {
 		return fmt.Errorf("the credential is stored, but that could not be acknowledged; run this again: %w", err)
 	}

@@ -9,6 +9,7 @@ type CAChange string
 const (
 	CAIssue  CAChange = "issue"  // a standby begins to issue
 	CARetire CAChange = "retire" // it is no anchor any more, although certificates under it have not ended
+	CAAllow  CAChange = "allow"  // of a customer's own: certificates of it may be brought, and its revocation list is read
 )
 
 // CAProposal is a change to a CA that waits for a second admin.
@@ -18,6 +19,8 @@ type CAProposal struct {
 	Act         Act      `json:"act"`
 	Replaced    bool     `json:"replaced,omitempty"`  // another stood here before, as with [Proposal]
 	Withdrawn   *Act     `json:"withdrawn,omitempty"` // kept, so that the next one counts as a replacement: who read this one must not confirm that
+	// Allowance is what is proposed with CAAllow; its Act and Confirmed are set when it is confirmed.
+	Allowance *Allowance `json:"allowance,omitempty"`
 }
 
 // Waits reports whether the proposal may still be confirmed.
@@ -55,8 +58,10 @@ func (a *CA) may(change CAChange, now time.Time) error {
 	switch {
 	case a.Retired != nil:
 		return Errorf(Conflict, "this CA was retired on %s; a retired one never comes back", a.Retired.At.UTC().Format(time.DateOnly))
-	case a.Imported.Waits():
+	case a.Imported.Waits() && !a.introduced():
 		return Errorf(Conflict, "this CA is part of import %s, which waits: confirm or reject that", a.Imported.Import.ID)
+	case change == CAAllow && a.Imported == nil:
+		return Errorf(Conflict, "this CA is one of ours: what it issues is enrolled, and needs no allowance")
 	case change == CAIssue && !a.Standby(now):
 		return Errorf(Conflict, "this CA is no standby; only a standby can begin to issue")
 	}
@@ -77,8 +82,12 @@ func (a CA) Confirm(act Act, named bool) (CA, error) {
 	if err := a.may(p.Change, act.At); err != nil {
 		return a, err
 	}
-	if p.Change == CAIssue {
+	switch p.Change {
+	case CAIssue:
 		return a.Issue(act.At), nil
+	case CAAllow:
+		return a.allow(p, act)
+	case CARetire:
 	}
 	act.Why = p.Act.Why
 	a, err := a.Retire(act)

@@ -5,9 +5,10 @@ import "time"
 // Caller is everything the directory knows about whoever presents a certificate and a key: one consistent cut through immutable
 // records. The zero value is a stranger.
 type Caller struct {
-	Issuer      *CA          // of Leaf.Anchor; nil if it is not one of ours
-	Certificate *Certificate // by fingerprint
-	Key         *Key         // by handle
+	Issuer      *CA             // of Leaf.Anchor; nil if it is not one of ours
+	List        *RevocationList // what was read of Issuer's, where it is a customer's; nil: nothing
+	Certificate *Certificate    // by fingerprint
+	Key         *Key            // by handle
 	// KeyProven says that the presented key's MAC equals the record's; without it Key is only a guess.
 	KeyProven bool
 

@@ -20,9 +20,14 @@ type Certificate struct {
 	FirstUsedAt *time.Time    `json:"first_used_at,omitempty"`
 	Revoked     *Revocation   `json:"revoked,omitempty"`
 	Imported    *TakenOver    `json:"imported,omitempty"` // not ours: pinned to the device, with a CA that is good for nothing else
+	// Brought says that it is the customer's own, presented at an enrollment link in place of a signing request for one of ours.
+	Brought bool `json:"brought,omitempty"`
 	// Renews is the certificate with which the customer asked for this one; empty for one that was taken with a link.
 	Renews CertificateID `json:"renews,omitempty"`
 }
+
+// Foreign reports whether a CA that is not ours issued it: it stands under that CA alone.
+func (c *Certificate) Foreign() bool { return c.Imported != nil || c.Brought }
 
 // State is the certificate's state at now.
 func (c *Certificate) State(now time.Time) CredentialState {
@@ -58,7 +63,8 @@ const (
 )
 
 // CA is an issuing certificate authority of ours: a trust anchor for what it issued. Roots are not anchors. An imported one is a
-// customer's: an anchor for the certificates that were pinned with it and for nothing else it issued; it never issues for us.
+// customer's: an anchor for the certificates that were pinned with it, at an import or an enrollment, and for nothing else it issued; it
+// never issues for us.
 type CA struct {
 	Fingerprint Fingerprint `json:"fingerprint"` // SHA-256 of DER; its identifier
 	Audience    Audience    `json:"audience"`
@@ -73,6 +79,7 @@ type CA struct {
 	Proposal    *CAProposal `json:"proposal,omitempty"`    // waits for a second admin
 	Compromised bool        `json:"compromised,omitempty"` // retired because its key may be in other hands
 	Request     *CARequest  `json:"request,omitempty"`     // for the standby that comes next; held by the CA that issues
+	Allowance   *Allowance  `json:"allowance,omitempty"`   // of an imported one: whose devices bring certificates of it, and what is read of it
 }
 
 // Anchors reports whether certificates under this CA are trusted at now.

@@ -49,14 +49,16 @@ func (j *judge) registered() Reason {
 		return CertificateUnknown
 	case crt.Revoked != nil: // its dates were judged with the chain
 		return CertificateRevoked
+	case crt.Foreign() && (j.c.Issuer == nil || !j.c.Issuer.Checked(j.c.List, j.now)):
+		return CertificateUnchecked
 	}
 	return Allowed
 }
 
 // pinned reports whether a certificate may stand under the CA that it was found under. A customer's own CA vouches for the certificates
-// that were imported with it alone, and those stand under no other.
+// that were imported with it or brought to an enrollment alone, and those stand under no other.
 func (j *judge) pinned(crt *Certificate) bool {
-	if crt.Imported == nil {
+	if !crt.Foreign() {
 		return j.c.Issuer == nil || j.c.Issuer.Imported == nil
 	}
 	return !crt.Imported.Waits() && crt.Issuer == j.r.Leaf.Anchor

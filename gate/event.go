@@ -49,6 +49,9 @@ const (
 	CARetirementProposed    Verb = "ca.retirement-proposed"
 	CAProposalWithdrawn     Verb = "ca.proposal-withdrawn"
 	CARetired               Verb = "ca.retired"
+	CAAllowanceProposed     Verb = "ca.allowance-proposed" // of a customer's own
+	CAAllowed               Verb = "ca.allowed"
+	CADisallowed            Verb = "ca.disallowed"
 	AccountCreated          Verb = "account.created"
 	AccountOnboarded        Verb = "account.onboarded"
 	CustomersImported       Verb = "customers.imported"

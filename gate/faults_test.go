@@ -87,6 +87,25 @@ func certificateFaults() []fault {
 		withCertificate("a certificate revoked after now", gate.CertificateRevoked, func(s *scene) {
 			s.c.Certificate.Revoked = revokedAt(noon.Add(time.Hour)) // the clock was set back
 		}),
+		withCertificate("a list of the customer's CA that was never read", gate.CertificateUnchecked, func(s *scene) { s.brought(25*time.Hour, nil) }),
+		withCertificate("a list that ran out longer ago than the grace", gate.CertificateUnchecked, func(s *scene) {
+			s.brought(50*time.Hour, &gate.RevocationList{ThisUpdate: noon.Add(-49 * time.Hour), NextUpdate: noon.Add(-24 * time.Hour)})
+		}),
+		withCertificate("a list of another URL", gate.CertificateUnchecked, func(s *scene) {
+			s.brought(50*time.Hour, &gate.RevocationList{ThisUpdate: noon.Add(-time.Hour), NextUpdate: noon.Add(time.Hour)})
+			s.c.List.URL = "http://elsewhere.example/a.crl"
+		}),
+	}
+}
+
+// brought makes the certificate one of the customer's own CA, which was allowed so long ago, with the list that was read of it.
+func (s *scene) brought(ago time.Duration, list *gate.RevocationList) {
+	s.c.Certificate.Brought = true
+	s.c.Certificate.Issuer = s.c.Issuer.Fingerprint
+	s.c.Issuer.Imported = &gate.TakenOver{Confirmed: &gate.Act{At: noon.Add(-ago)}}
+	s.c.Issuer.Allowance = &gate.Allowance{CRL: "http://pki.example/a.crl", GraceHours: 24, Confirmed: gate.Act{At: noon.Add(-ago)}}
+	if s.c.List = list; list != nil {
+		list.URL = "http://pki.example/a.crl"
 	}
 }
 

@@ -66,6 +66,9 @@ const (
 	QuotaNotice  NoticeKind = "quota"   // most of a day's or month's quota is used
 	CutOffNotice NoticeKind = "cut-off" // devices that called are refused, or will be within the hour
 
+	ImportedNotice NoticeKind = "imported"  // tokens and certificates from before count from now on
+	ListEndsNotice NoticeKind = "list-ends" // the revocation list of a customer's CA cannot be read, and its certificates will be refused
+
 	ContractEndsNotice       NoticeKind = "contract-ends"       // a reminder, as are the following; see Countdown
 	RecertificationDueNotice NoticeKind = "recertification-due" // of a certification that ends before the contract
 	CertificateEndsNotice    NoticeKind = "certificate-ends"
@@ -80,18 +83,20 @@ const (
 	UndeliveredNotice          NoticeKind = "undelivered"            // notices to customers have failed
 	DigestNotice               NoticeKind = "digest"                 // what waits for staff today
 	StaffCutOffNotice          NoticeKind = "staff-cut-off"          // devices of a customer are refused, or will be within the hour
+	ListFailsNotice            NoticeKind = "list-fails"             // the revocation list of a customer's CA cannot be read
 )
 
 // NoticeKinds lists them all.
 func NoticeKinds() []NoticeKind {
 	return slices.Concat([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice, LeakedNotice, QuotaNotice, CutOffNotice}, customerReminders(), StaffNoticeKinds())
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice, LeakedNotice, QuotaNotice, CutOffNotice,
+		ImportedNotice, ListEndsNotice}, customerReminders(), StaffNoticeKinds())
 }
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
 func StaffNoticeKinds() []NoticeKind {
-	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, CAEndsNotice, UndeliveredNotice, DigestNotice, StaffCutOffNotice}
+	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, CAEndsNotice, UndeliveredNotice, DigestNotice, StaffCutOffNotice, ListFailsNotice}
 }
 
 // ForStaff reports whether notices of this kind go to staff. They concern no account.
@@ -124,7 +129,7 @@ func Recipients(a *Account, kind NoticeKind) []Contact {
 	switch kind {
 	case EnrollmentNotice, FindingsNotice, CertificateEndsNotice, KeyEndsNotice, OldInUseNotice, LinkEndsNotice, QuotaNotice, CutOffNotice:
 		roles = []ContactRole{TechnicalContact}
-	case RenewedNotice, LeakedNotice:
+	case RenewedNotice, LeakedNotice, ImportedNotice, ListEndsNotice:
 		roles = []ContactRole{TechnicalContact, SecurityContact}
 	case ContractEndsNotice, RecertificationDueNotice:
 		roles = []ContactRole{TechnicalContact, BusinessContact}

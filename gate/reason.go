@@ -17,6 +17,7 @@ const (
 	CertificateUnsuitable
 	CertificateUnknown
 	CertificateRevoked
+	CertificateUnchecked // no current revocation list of its CA is held, which has to be one
 
 	InvalidRequest
 	KeyRequired
@@ -64,6 +65,7 @@ var reasonNames = [reasonCount]string{
 	CertificateUnsuitable:  "certificate-unsuitable",
 	CertificateUnknown:     "certificate-unknown",
 	CertificateRevoked:     "certificate-revoked",
+	CertificateUnchecked:   "certificate-unchecked",
 	InvalidRequest:         "invalid-request",
 	KeyRequired:            "key-required",
 	InvalidToken:           "invalid-token",
@@ -122,4 +124,4 @@ func (r Reason) OverLimit() bool { return r >= RateExceeded && r <= SourceExceed
 func (r Reason) CountsAgainstSource() bool { return r >= CertificateRequired && r <= UpgradeNotAllowed }
 
 // AboutCertificate reports whether the reason is about the client certificate, so that the connection is of no use any more.
-func (r Reason) AboutCertificate() bool { return r >= CertificateRequired && r <= CertificateRevoked }
+func (r Reason) AboutCertificate() bool { return r >= CertificateRequired && r <= CertificateUnchecked }

@@ -12,7 +12,7 @@ import (
 // codes are the public ones, which are never renamed. Those of status 429 come with the limits.
 const codes = `
 certificate-required certificate-untrusted certificate-expired certificate-not-yet-valid certificate-unsuitable certificate-unknown
-certificate-revoked
+certificate-revoked certificate-unchecked
 key-required invalid-token
 account-suspended account-terminated
 contract-missing contract-not-started contract-ended

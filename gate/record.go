@@ -30,13 +30,15 @@ const (
 	SecretRecord        RecordKind = "secret"
 	CRLRecord           RecordKind = "crl"
 	BlockedKeyRecord    RecordKind = "blocked-key"
+
+	RevocationListRecord RecordKind = "revocation-list"
 )
 
 // RecordKinds lists them all.
 func RecordKinds() []RecordKind {
 	return []RecordKind{AccountRecord, OrganizationRecord, DeviceRecord, ContractRecord, CertificationRecord, KeyRecord,
 		CertificateRecord, EnrollmentRecord, RemediationRecord, NoticeRecord, StaffRecord, CARecord, PepperRecord, BehaviorsRecord,
-		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord, SecretRecord, CRLRecord, BlockedKeyRecord}
+		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord, SecretRecord, CRLRecord, BlockedKeyRecord, RevocationListRecord}
 }
 
 // Record is something that the store keeps under its kind and identifier. The JSON form of the implementing types is what lies on
@@ -85,6 +87,9 @@ func (*Use) RecordKind() RecordKind           { return UseRecord }
 func (*Secret) RecordKind() RecordKind        { return SecretRecord }
 func (*PublishedCRL) RecordKind() RecordKind  { return CRLRecord }
 
+// RecordKind implements Record.
+func (*RevocationList) RecordKind() RecordKind { return RevocationListRecord }
+
 // RecordID is the identifier under which the record is stored.
 func (a *Account) RecordID() string       { return string(a.ID) }
 func (o *Organization) RecordID() string  { return string(o.ID) }
@@ -108,6 +113,9 @@ func (l *Loss) RecordID() string          { return string(l.ID) }
 func (o *Observed) RecordID() string      { return string(o.Device) }
 func (*Secret) RecordID() string          { return SecretID }
 func (p *PublishedCRL) RecordID() string  { return p.CA.String() }
+
+// RecordID is the fingerprint of the CA.
+func (l *RevocationList) RecordID() string { return l.CA.String() }
 
 // padded prints a version so that text order is number order.
 func padded(n int) string {

@@ -27,6 +27,7 @@ var remedies = map[Reason]Remedy{
 	CertificateUnsuitable:  {theirAdmin, keysOf},
 	CertificateUnknown:     {theirAdmin + ": is it that of this environment?", keysOf},
 	CertificateRevoked:     {"the customer takes a new one from a link that an issuer releases", keysOf},
+	CertificateUnchecked:   {"whoever runs the customer's CA publishes a current revocation list; or two admins allow another URL", "certgate ca status"},
 	InvalidRequest:         {theCustomer, ""},
 	KeyRequired:            {theCustomer, ""},
 	InvalidToken:           {theirAdmin + ": do key and certificate belong together, and is neither revoked?", keysOf},

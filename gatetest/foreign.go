@@ -53,7 +53,11 @@ func (ca *ForeignCA) PEM() string { return PEM(ca.Certificate.Raw) }
 
 // PEM encodes a certificate.
 func PEM(der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return string(pemOf("CERTIFICATE", der))
+}
+
+func pemOf(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
 func (ca *ForeignCA) sign(template, parent *x509.Certificate, key *ecdsa.PrivateKey) *x509.Certificate {

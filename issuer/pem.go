@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -81,3 +82,6 @@ func KeyPEM(der []byte) []byte {
 func RequestPEM(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
 }
+
+// ParseKeyPEM reads one private key in PEM: PKCS #8, or the older forms of openssl. Errors never quote the input.
+func ParseKeyPEM(in []byte) (crypto.Signer, error) { return parseKeyPEM(in) }

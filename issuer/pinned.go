@@ -62,6 +62,25 @@ func checkForeignCA(ca *x509.Certificate) error {
 	return nil
 }
 
+// CheckCustomersCA says whether a customer's own CA can be an anchor for what its customers bring: a CA that may sign, with a key that is
+// strong enough, in date, and with no critical extension that is not understood.
+func CheckCustomersCA(ca *x509.Certificate, now time.Time) error {
+	var problems []error
+	if err := checkForeignCA(ca); err != nil {
+		problems = append(problems, err)
+	}
+	if err := checkInDate(ca, now); err != nil {
+		problems = append(problems, fmt.Errorf("%q %w", ca.Subject.CommonName, err))
+	}
+	if len(ca.UnhandledCriticalExtensions) > 0 {
+		problems = append(problems, fmt.Errorf("%q has critical extensions that are not understood here: %v", ca.Subject.CommonName, ca.UnhandledCriticalExtensions))
+	}
+	if !allowsClientAuth(ca) {
+		problems = append(problems, fmt.Errorf("%q lists extended key usages without clientAuth", ca.Subject.CommonName))
+	}
+	return errors.Join(problems...)
+}
+
 func checkInDate(cert *x509.Certificate, now time.Time) error {
 	if now.Before(cert.NotBefore) {
 		return fmt.Errorf("is not valid before %s", cert.NotBefore.UTC().Format(time.RFC3339))

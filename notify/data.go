@@ -31,7 +31,7 @@ type Data struct {
 	Roles string `json:"roles,omitempty"`
 	// Why is the reason that the acting person gave.
 	Why string `json:"why,omitempty"`
-	// Address is from where it was done, or is being done.
+	// Address is from where it was done, or is being done; of a revocation list its URL.
 	Address string `json:"address,omitempty"`
 	// Made is the identifier of what is new, Former that of what it follows, and Ended that of one that was revoked for it.
 	Made   string `json:"made,omitempty"`
@@ -188,6 +188,13 @@ func sample(kind gate.NoticeKind) Data {
 		data.Verb, data.Why = "rejected", "The demo was not shown."
 	case gate.TakenNotice:
 		data.Verb = "taken"
+	case gate.ImportedNotice:
+		data.Noun, data.Name, data.Verb, data.Why, data.Made = "account", "acme", "imported", "", ""
+		data.Lines = "acme/main/prod-1: 1 token and 1 certificate"
+	case gate.ListEndsNotice:
+		data.Noun, data.Name, data.Verb = "CA", "Acme Private CA", "refused"
+		data.Why = "it answered with status 503"
+		data.Lines = "acme/main/prod-1: crt_01jq8z5v3n7t2m4k6h9r0s1w36"
 	case gate.RenewedNotice:
 		data.Noun, data.Verb, data.Why = "key", "renewed", ""
 	case gate.ClosingNotice:
@@ -236,6 +243,9 @@ func sampleForStaff(kind gate.NoticeKind, data *Data) {
 		sampleTraffic(kind, data)
 	case gate.CAEndsNotice:
 		data.Noun, data.Name, data.Verb, data.Why = "customers", "certgate customers 1", "can issue certificates of full length", ""
+	case gate.ListFailsNotice:
+		data.Noun, data.Name, data.Verb, data.Why = "CA", "Acme Private CA", "failing", "it answered with status 503"
+		data.Address, data.Count = "http://pki.acme.example/issuing.crl", 3
 	case gate.StaffLinkNotice, gate.StaffCertificateEndsNotice:
 		data.Noun, data.Name, data.Verb, data.Why = "certificate", "ben", "", ""
 	default:

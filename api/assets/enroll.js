@@ -30,6 +30,7 @@ const post = async (address, body) => {
   });
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
+  if (problem.errors) throw new Error(problem.errors.map((e) => e.detail).join("\n"));
   throw new Error(problem.detail || problem.title || "The answer was " + answer.status + ".");
 };
 
@@ -69,8 +70,8 @@ const showPair = (made) => {
   unsaved = true;
 };
 
-const redeem = async (csr) => {
-  const got = await (await post("/enroll", { token: token(), csr })).json();
+const redeem = async (csr, certificate) => {
+  const got = await (await post("/enroll", certificate ? { token: token(), csr, certificate } : { token: token(), csr })).json();
   at("device").textContent = got.device + " (" + got.environment + ")";
   at("chain").textContent = got.certificate_chain;
   at("key").textContent = got.key + "\n";
@@ -94,9 +95,13 @@ at("file").addEventListener("change", async () => {
   const file = at("file").files[0];
   if (file) at("csr").value = await file.text();
 });
+at("certificate-file").addEventListener("change", async () => {
+  const file = at("certificate-file").files[0];
+  if (file) at("certificate").value = await file.text();
+});
 at("request").addEventListener("submit", (e) => {
   e.preventDefault();
-  busy(at("take-csr"), () => redeem(at("csr").value));
+  busy(at("take-csr"), () => redeem(at("csr").value, at("certificate").value.trim()));
 });
 
 for (const [id, name] of [["private", "client.key"], ["chain", "client.crt"], ["key", "key.txt"]]) {
