@@ -30,6 +30,11 @@ type Credential struct {
 	State       string           `json:"state"`
 	IssuedAt    time.Time        `json:"issued_at"`
 	FirstUsedAt *time.Time       `json:"first_used_at,omitempty"`
+	// HandedOver is when the link Enrollment gave it, for the last time, and Acknowledged when the customer said that it has stored it. One that came
+	// by renewal was handed over when it was issued.
+	Enrollment   gate.EnrollmentID `json:"enrollment,omitempty"`
+	HandedOver   *time.Time        `json:"handed_over,omitempty"`
+	Acknowledged *time.Time        `json:"acknowledged,omitempty"`
 	// LastUsedAt is known to the second; after a restart to about an hour.
 	LastUsedAt   *time.Time       `json:"last_used_at,omitempty"`
 	LastUsedFrom string           `json:"last_used_from,omitempty"` // address of the TCP peer
@@ -105,6 +110,8 @@ func (x *exchange) credentialView(r gate.Record) *Credential {
 	if u := x.dir.LastUse(v.ID); u != nil {
 		v.LastUsedAt, v.LastUsedFrom = &u.At, u.From.String()
 	}
+	v.FirstUsedAt = x.dir.FirstUse(v.ID, v.FirstUsedAt)
+	x.handedOver(v)
 	return v
 }
 

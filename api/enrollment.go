@@ -24,6 +24,7 @@ type Enrollment struct {
 	Redemptions   int                  `json:"redemptions"`
 	Key           gate.KeyID           `json:"key,omitempty"`
 	Certificate   gate.CertificateID   `json:"certificate,omitempty"`
+	Handed        []gate.Handing       `json:"handed,omitempty"` // what it gave, and when, at each redemption
 	Acknowledged  *time.Time           `json:"acknowledged,omitempty"`
 	Canceled      *gate.Act            `json:"canceled,omitempty"`
 }
@@ -42,9 +43,9 @@ func (x *exchange) enrollmentView(r *gate.Enrollment) *Enrollment {
 	key := x.dir.Key(r.Key)
 	return &Enrollment{
 		ID: r.ID, Account: r.Account, Device: r.Device, Certification: r.Certification, Notice: r.Notice,
-		State:      r.State(key != nil && key.FirstUsedAt != nil, x.now).String(),
+		State:      r.State(key != nil && x.dir.FirstUse(string(r.Key), key.FirstUsedAt) != nil, x.now).String(),
 		ReleasedBy: r.ReleasedBy, ReleasedAt: r.ReleasedAt, ExpiresAt: r.ExpiresAt, Redemptions: r.Redemptions,
-		Key: r.Key, Certificate: r.Certificate, Acknowledged: r.Acknowledged, Canceled: r.Canceled,
+		Key: r.Key, Certificate: r.Certificate, Handed: x.handings(r), Acknowledged: r.Acknowledged, Canceled: r.Canceled,
 	}
 }
 

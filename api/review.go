@@ -15,6 +15,8 @@ type Review struct {
 	Compared []gate.Compared `json:"compared"`
 	// Undelivered are the enrollment links of the case that nobody got.
 	Undelivered []UndeliveredLink `json:"undelivered"`
+	// Handed is what the links of the case gave, and when.
+	Handed []HandedOver `json:"handed"`
 }
 
 // UndeliveredLink is an enrollment link that is open and whose notice has failed.
@@ -38,7 +40,7 @@ func (x *exchange) showReview(id string) (*shown, error) {
 	if c.Update != nil {
 		profile = &c.Update.Profile
 	}
-	r := &Review{Certification: x.certificationView(c), Devices: []string{}, Undelivered: []UndeliveredLink{}, Compared: append([]gate.Compared{}, gate.Compare(profile, seen)...)}
+	r := &Review{Certification: x.certificationView(c), Devices: []string{}, Undelivered: []UndeliveredLink{}, Handed: []HandedOver{}, Compared: append([]gate.Compared{}, gate.Compare(profile, seen)...)}
 	if account, err := x.dir.Account(string(c.Account)); err == nil {
 		r.Account = account.Slug
 	}
@@ -50,6 +52,7 @@ func (x *exchange) showReview(id string) (*shown, error) {
 		}
 		r.Devices = append(r.Devices, name)
 		r.Undelivered = append(r.Undelivered, x.undelivered(c, d, name)...)
+		r.Handed = append(r.Handed, x.handed(c, d, name)...)
 		for _, crt := range x.dir.Certificates(d) {
 			if crt.State(x.now).Live() {
 				enrolled = append(enrolled, d)

@@ -180,7 +180,7 @@ func (h *holding) use(id string, first *time.Time) Use {
 	if h.call == nil {
 		return Use{}
 	}
-	u := Use{FirstUsedAt: first}
+	u := Use{FirstUsedAt: h.call.FirstUse(id, first)}
 	if last := h.call.LastUse(id); last != nil {
 		u.LastUsedAt, u.LastUsedFrom = &last.At, last.From.String()
 	}

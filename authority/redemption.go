@@ -155,7 +155,7 @@ func (a *Authority) redeem(tx *certstore.Tx, id gate.EnrollmentID, m *material, 
 	if err := a.tellTaken(tx, e, device); err != nil {
 		return gate.Event{}, err
 	}
-	next.Key, next.Certificate = m.keyRecord.ID, m.certificate.ID
+	next = next.Hand(gate.Handing{At: m.keyRecord.IssuedAt, Key: m.keyRecord.ID, Certificate: m.certificate.ID})
 	certstore.Put(tx, &next)
 	certstore.Put(tx, m.keyRecord)
 	certstore.Put(tx, m.certificate)

@@ -33,3 +33,30 @@ func TestTheLastUsableCredentialIsNotRevokedByAccident(t *testing.T) {
 	refused(t, "twice", o.RevokeCredential(o.ben, crt, superseded), gate.Conflict)
 	refused(t, "none of ours", o.RevokeCredential(o.ben, "acc_1", superseded), gate.NotFound)
 }
+
+// A renewal never ends what anybody may be using, and what is retiring or waiting does not make the last one that works expendable.
+func TestARenewalEndsNothingThatWasUsed(t *testing.T) {
+	o := newOffice(t)
+	acme := o.customer("acme")
+	if r := o.reason(acme.got); r != gate.Allowed {
+		t.Fatal(r)
+	}
+	o.tick()
+	next, _, err := o.renewCertificate(acme.got, newCSR(t), "")
+	must(t, err)
+	keyed, err := o.renewKey(acme.got)
+	must(t, err)
+	for name, got := range map[string]*authority.Credential{"the old pair": acme.got, "the new certificate": next, "the new key": keyed} {
+		if r := o.reason(got); r != gate.Allowed {
+			t.Errorf("%s: %s", name, r)
+		}
+	}
+	o.tick()
+	_, _, err = o.renewCertificate(next, newCSR(t), acme.got.Certificate.ID)
+	if err == nil || o.Directory().Certificate(acme.got.Certificate.ID).Revoked != nil {
+		t.Errorf("one that was used was replaced: %v", err)
+	}
+	if r := o.reason(acme.got); r != gate.Allowed {
+		t.Errorf("the old pair after a renewal that was refused: %s", r)
+	}
+}

@@ -73,6 +73,11 @@ func (c *Call) Held(now time.Time) (keys []*gate.Key, certificates []*gate.Certi
 // LastUse is when and from where a key or certificate was last used; nil if it is not known.
 func (c *Call) LastUse(id string) *gate.Use { return c.authority.dir.LastUse(id) }
 
+// FirstUse is when a key or certificate was first used, by its record or by what is not written down yet; nil if it never was.
+func (c *Call) FirstUse(id string, recorded *time.Time) *time.Time {
+	return c.authority.dir.FirstUse(id, recorded)
+}
+
 // usesOf are the last uses of what a device holds.
 func (a *Authority) usesOf(held *gate.Belongings) map[string]*gate.Use {
 	uses := make(map[string]*gate.Use)

@@ -125,3 +125,61 @@ func TestACustomerIsToldOnceAWeekWhoStillPresentsWhatItReplaced(t *testing.T) {
 		t.Errorf("%d notices, and nobody presents the old one any more", n)
 	}
 }
+
+// The first use is written down by a job, the last one is known at once: nobody may see a credential that was used last and never first.
+func TestTheFirstUseIsKnownAsSoonAsTheLast(t *testing.T) {
+	o := newOffice(t)
+	acme := o.customer("acme")
+	at := o.clock.now()
+	id := string(acme.got.KeyID)
+	if first := o.Directory().FirstUse(id, nil); first != nil {
+		t.Fatalf("before any use: %v", first)
+	}
+	for range 2 { // no job runs between them
+		c, err := o.config.Check(o.request(acme.got))
+		must(t, err)
+		c.Done(authority.Outcome{})
+		o.clock.advance(time.Minute)
+	}
+	if k := o.Directory().Key(acme.got.KeyID); k.FirstUsedAt != nil {
+		t.Fatal("a job ran")
+	}
+	if first := o.Directory().FirstUse(id, nil); first == nil || !first.Equal(at) {
+		t.Errorf("first used at %v, want %v", first, at)
+	}
+	o.tick()
+	k := o.Directory().Key(acme.got.KeyID)
+	if first := o.Directory().FirstUse(id, k.FirstUsedAt); k.FirstUsedAt == nil || !first.Equal(*k.FirstUsedAt) {
+		t.Errorf("what is written down does not count: %v and %v", first, k.FirstUsedAt)
+	}
+}
+
+func TestACustomerIsToldFromWhereAReplacedCertificateIsPresented(t *testing.T) {
+	o := newOffice(t)
+	acme := o.customer("acme")
+	next, _, err := o.renewCertificate(acme.got, newCSR(t), "")
+	must(t, err)
+	_, err = o.Renew(o.ben, acme.contract.ID, authority.NewTerm{Last: acme.contract.Last.AddDays(366), Why: "nothing has changed"})
+	must(t, err)
+	o.clock.advance(acme.got.Certificate.NotAfter.Add(-20 * 24 * time.Hour).Sub(o.clock.now())) // in the last 30 days of the old one
+	r := o.request(acme.got)
+	r.Peer = netip.MustParseAddr("203.0.113.7")
+	c, err := o.config.Check(r)
+	must(t, err)
+	c.Done(authority.Outcome{})
+	o.pass(time.Hour)
+	all, err := o.Notices(acme.account.ID, 1000)
+	must(t, err)
+	for _, n := range all {
+		if n.Kind != gate.OldInUseNotice {
+			continue
+		}
+		for _, text := range []string{"renewed", "203.0.113.7 still presents the old one", string(acme.got.Certificate.ID), string(next.Certificate.ID)} {
+			if !strings.Contains(n.Body, text) {
+				t.Errorf("it lacks %q: %s", text, n.Body)
+			}
+		}
+		return
+	}
+	t.Error("nobody was told")
+}

@@ -84,7 +84,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		},
 		&gate.Enrollment{
 			ID: "enr_1", Account: "acc_1", Device: "dev_1", Certification: "cas_1", TokenHash: fixedPrint(8), Notice: "not_1", ReleasedBy: "stf_eve",
-			ReleasedAt: dawn, ExpiresAt: later, Redemptions: 1, PublicKey: fixedPrint(9), Key: "key_1", Certificate: "crt_1", Acknowledged: &later, Canceled: &act,
+			ReleasedAt: dawn, ExpiresAt: later, Redemptions: 1, PublicKey: fixedPrint(9), Key: "key_1", Certificate: "crt_1", Handed: []gate.Handing{{At: dawn, Key: "key_1", Certificate: "crt_1"}}, Acknowledged: &later, Canceled: &act,
 		},
 		&gate.Remediation{
 			ID: "rem_1", Account: "acc_1", Subject: gate.Subject{Kind: gate.DeviceSubject, ID: "dev_1"}, Measure: gate.Suspend, Limit: &limits[0], From: dawn, PlannedAt: &dawn, Until: &later,

@@ -13,6 +13,7 @@ import (
 // that of one that was never used.
 type LastUse struct {
 	last    atomic.Pointer[gate.Use]
+	first   atomic.Int64 // Unix time of the first since the start, if it was the first of all; 0: of none
 	written atomic.Int64 // Unix time of what was written down, or is about to be
 }
 
@@ -29,6 +30,9 @@ func (u *LastUse) Note(of gate.Record, at time.Time, from netip.Addr) (due bool)
 			use.Account = r.Account
 		case *gate.Certificate:
 			use.Account = r.Account
+		}
+		if last == nil {
+			u.first.CompareAndSwap(0, second)
 		}
 		u.last.Store(use)
 	}
@@ -48,6 +52,23 @@ func (d *Directory) LastUse(id string) *gate.Use {
 		return u.Last()
 	}
 	return nil
+}
+
+// FirstUse is when the key or certificate was first used, by its record, or where that was not written down yet by what is in memory; nil if it
+// never was.
+func (d *Directory) FirstUse(id string, recorded *time.Time) *time.Time {
+	if recorded != nil {
+		return recorded
+	}
+	u := d.usePlace(id)
+	if u == nil || u.Last() == nil {
+		return nil
+	}
+	if second := u.first.Load(); second != 0 {
+		at := time.Unix(second, 0).UTC()
+		return &at
+	}
+	return &u.Last().At
 }
 
 // UseAgain is LastUse.Again of the key or certificate.

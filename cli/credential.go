@@ -10,7 +10,7 @@ import (
 func (t *tool) credentialCommand() *cobra.Command {
 	return t.connected(t.group(&cobra.Command{Use: "credential", Short: "Keys and certificates of devices: list, revoke, report as leaked; enrollments and their links"},
 		t.lister(lists{use: "list", short: "Lists keys and certificates", path: "/v1/credentials", byAccount: true, byDevice: true, byPepper: true, columns: []column{
-			{"ID", "id"}, {"KIND", "kind"}, {"ENVIRONMENT", "environment"}, {"STATE", "state"}, {"ISSUED", "issued_at"}, {"FIRST USED", "first_used_at"},
+			{"ID", "id"}, {"KIND", "kind"}, {"ENVIRONMENT", "environment"}, {"STATE", "state"}, {"ISSUED", "issued_at"}, {"HANDED OVER", "handed_over"}, {"ACKNOWLEDGED", "acknowledged"}, {"FIRST USED", "first_used_at"},
 			{"LAST USED", "last_used_at"}, {"FROM", "last_used_from"}, {"ENDS", "ends_at"}, {"REPLACED BY", "replaced_by"}, {"DEVICE", "device"}, {"IMPORTED BY", "imported.import.by"}, {"IMPORTED", "imported.import.at"}}}),
 		t.shower("show ID", "Shows a key or certificate; never the key itself", "/v1/credentials/%s"),
 		t.lister(lists{use: "enrollments", short: "Lists enrollment links by state; never the links", path: "/v1/enrollments", byDevice: true, columns: []column{

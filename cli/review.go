@@ -98,7 +98,7 @@ func printReviews(w io.Writer, reviews []*api.Review, one bool) error {
 		if err := json.Unmarshal(text, &o); err != nil {
 			return fmt.Errorf("write JSON: %w", err)
 		}
-		o["checklist"], o["compared"] = r.Checklist, r.Compared
+		o["checklist"], o["compared"], o["handed"] = r.Checklist, r.Compared, r.Handed
 		items = append(items, o)
 	}
 	if one {
@@ -128,6 +128,13 @@ func printReview(w io.Writer, r *api.Review, full bool) error {
 	}
 	for _, l := range r.Undelivered {
 		fmt.Fprintf(table, "[!] link not delivered\t%s: notice %s: %s\n", l.Device, l.Notice, visible(l.Problem))
+	}
+	for _, h := range r.Handed {
+		acknowledged := "not acknowledged"
+		if h.Acknowledged != nil {
+			acknowledged = "acknowledged " + h.Acknowledged.UTC().Format("2006-01-02 15:04Z")
+		}
+		fmt.Fprintf(table, "handed over\t%s: %s and %s at %s, %s\n", h.Device, h.Key, h.Certificate, h.At.UTC().Format("2006-01-02 15:04Z"), acknowledged)
 	}
 	fmt.Fprintln(table)
 	for _, x := range r.Compared {

@@ -1,6 +1,9 @@
 package gate
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Limits of an enrollment link.
 const (
@@ -25,8 +28,22 @@ type Enrollment struct {
 	PublicKey     Fingerprint     `json:"public_key,omitzero"` // of the first redemption; another one is refused
 	Key           KeyID           `json:"key,omitempty"`       // the latest key handed out
 	Certificate   CertificateID   `json:"certificate,omitempty"`
+	Handed        []Handing       `json:"handed,omitempty"` // each redemption; of links from before there are none
 	Acknowledged  *time.Time      `json:"acknowledged,omitempty"`
 	Canceled      *Act            `json:"canceled,omitempty"`
+}
+
+// Handing is that a link gave a key and a certificate.
+type Handing struct {
+	At          time.Time     `json:"at"`
+	Key         KeyID         `json:"key"`
+	Certificate CertificateID `json:"certificate"`
+}
+
+// Hand notes what a redemption gave.
+func (e Enrollment) Hand(h Handing) Enrollment {
+	e.Key, e.Certificate, e.Handed = h.Key, h.Certificate, append(slices.Clone(e.Handed), h)
+	return e
 }
 
 // EnrollmentState is derived from an enrollment, whether its key has been used, and now.
