@@ -52,6 +52,15 @@ var answer = `{"resourceType":"Patient","id":"1","text":"` + strings.Repeat("x",
 
 var behaviors = []gate.Behavior{{Name: "fhir-query", Method: "GET", Path: "/fhir/*", Cost: 1}, {Name: "ihe-document-query", Method: "POST", Path: "/ihe/documents/*", Cost: 5}}
 
+// plan has every kind of limit, none of which is ever reached: what is measured is what it costs to ask them.
+var plan = gate.Limits{
+	{Kind: gate.RateLimit, Amount: plenty}, {Kind: gate.RateLimit, Per: gate.OrganizationSubject, Amount: plenty}, {Kind: gate.RateLimit, Per: gate.DeviceSubject, Amount: plenty},
+	{Kind: gate.RateLimit, Per: gate.DeviceSubject, Behavior: "fhir-query", Amount: plenty}, {Kind: gate.DayLimit, Amount: plenty}, {Kind: gate.MonthLimit, Amount: plenty},
+	{Kind: gate.ConcurrencyLimit, Amount: 1000}, {Kind: gate.PatientDayLimit, Amount: 1000},
+}
+
+const plenty = 1_000_000_000
+
 // found makes the data directory and takes one customer to a credential.
 func (s *stage) found() error {
 	identity, err := age.GenerateX25519Identity()
@@ -90,7 +99,7 @@ func (s *stage) enroll(a *authority.Authority) error {
 		return err
 	}
 	grant := gate.Grant{Behaviors: []string{"fhir-query"}, Purposes: []gate.Purpose{gate.Treatment}}
-	contract, err := a.CreateContract(by["ben"], gate.Contract{Account: account.ID, First: "2020-01-01", Last: "2090-01-01", Zone: "UTC", Grant: grant,
+	contract, err := a.CreateContract(by["ben"], gate.Contract{Account: account.ID, First: "2020-01-01", Last: "2090-01-01", Zone: "UTC", Grant: grant, Plan: plan,
 		Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "1", SignedOn: "2026-01-01"}, {Kind: gate.Participation, Reference: "2", SignedOn: "2026-01-01"}}})
 	if err != nil {
 		return err
@@ -183,7 +192,7 @@ func (s *stage) config(name, kind string, port int, gated bool) (string, error) 
 	}
 	block := ""
 	if gated {
-		block = fmt.Sprintf("certgate {\n\t\tdata_dir %s\n\t\tsecret_file %s\n\t\tpublic_url https://public.test\n\t\tpki_url http://pki.test\n\t\tbehavior fhir-query GET /fhir/* cost 1\n\t\tbehavior ihe-document-query POST /ihe/documents/* cost 5\n\t}", s.path("data"), s.path("secret"))
+		block = fmt.Sprintf("certgate {\n\t\tdata_dir %s\n\t\tsecret_file %s\n\t\tpublic_url https://public.test\n\t\tpki_url http://pki.test\n\t\tpatient path /fhir/Patient/{patient}\n\t\tbehavior fhir-query GET /fhir/* cost 1\n\t\tbehavior ihe-document-query POST /ihe/documents/* cost 5\n\t}", s.path("data"), s.path("secret"))
 	}
 	text := fmt.Sprintf(`{
 	admin off
