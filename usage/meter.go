@@ -40,10 +40,10 @@ type metered struct {
 
 // bucket is a minute of a device.
 type bucket struct {
-	minute  int64  // Unix seconds of its beginning
-	cells   []Cell // what was counted since the bucket was made
-	changes int64  // how often it was counted in
-	flushed int64  // changes when it was last written
+	minute  int64     // Unix seconds of its beginning
+	cells   []counted // what was counted since the bucket was made
+	changes int64     // how often it was counted in
+	flushed int64     // changes when it was last written
 
 	// Of the store alone, which flushes one at a time.
 	base   []Cell // what the store had when the bucket was first written
@@ -74,7 +74,7 @@ func (m *Meter) Record(at time.Time, device gate.DeviceID, c *Cell, shown *Shown
 		s.devices[device] = d
 	}
 	b := m.bucket(d, floor(second, minute))
-	b.cells = addTo(b.cells, &c.Key, &c.Tally)
+	b.cells = countIn(b.cells, &c.Key, &c.Tally)
 	b.changes++
 	if shown != nil {
 		m.see(s, d, second, shown)
@@ -136,7 +136,7 @@ func (m *Meter) changed() (list []snapshot) {
 		for device, d := range s.devices {
 			for _, b := range d.buckets {
 				if b.changes != b.flushed {
-					list = append(list, snapshot{device, b, slices.Clone(b.cells), b.changes})
+					list = append(list, snapshot{device, b, cellsOf(b.cells), b.changes})
 				}
 			}
 		}
