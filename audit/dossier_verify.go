@@ -250,7 +250,7 @@ func (d *dossier) event(x *Export, text []byte, before int64) (int64, error) {
 
 // unloggedKinds are the kinds of record that tell of no change of state, so that no event writes them: when a credential was used, and what a
 // device did. They rest on the signature.
-var unloggedKinds = []string{"use", "observed"}
+var unloggedKinds = []string{"use", "observed", "spent"}
 
 // compare holds each record against the last event that names it.
 func (d *dossier) compare() error {

@@ -84,6 +84,7 @@ type Authority struct {
 	cutOff    cutOffs
 	usage     *usage.Store
 	unkept    time.Time    // since when usage is in memory alone, though there is a data directory; zero: it is on disk
+	diskLow   atomic.Int64 // Unix seconds at which it was last said that the disk is low
 	cleaned   atomic.Int64 // Unix seconds at which old usage was last removed
 	sources   *ratelimit.Sources
 	patients  patientHashes

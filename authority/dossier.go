@@ -131,7 +131,7 @@ var secretFields = map[gate.RecordKind][]string{
 }
 
 // bookkept are the kinds of which no event tells, because they change no state: a dossier shows them, and they rest on its signature alone.
-var bookkept = []gate.RecordKind{gate.UseRecord, gate.ObservedRecord}
+var bookkept = []gate.RecordKind{gate.UseRecord, gate.ObservedRecord, gate.SpentRecord}
 
 // putRecord adds a record as it is stored, or without what is secret about it.
 func putRecord(w *audit.DossierWriter, r certstore.Stored) error {

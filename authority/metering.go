@@ -72,6 +72,11 @@ func (a *Authority) openUsage() error {
 	if err != nil {
 		return err
 	}
+	if a.usage.Fresh() {
+		if err := a.restoreSpent(); err != nil {
+			return err
+		}
+	}
 	return a.restoreLimits()
 }
 
@@ -100,12 +105,27 @@ func (a *Authority) FlushUsage() error {
 	return a.usage.Flush(now, a.saved.notes(&a.limits, now))
 }
 
+// flushUsage is the job that does so. Where the disk is low that is said once a minute, and the lag of usage tells it as well.
+func (a *Authority) flushUsage(now time.Time) error {
+	err := a.FlushUsage()
+	if !errors.Is(err, usage.ErrDiskLow) {
+		return err
+	}
+	if now.Sub(time.Unix(a.diskLow.Load(), 0)).Abs() < time.Minute {
+		return errNotNow
+	}
+	a.diskLow.Store(now.Unix())
+	return err
+}
+
 // SumUsage flushes and sums what was counted until now. A job does so each minute.
 func (a *Authority) SumUsage() error { return a.sumUsage(a.now()) }
 
 // sumUsage sums what was counted, and removes what is kept no longer.
 func (a *Authority) sumUsage(now time.Time) error {
-	if err := a.FlushUsage(); err != nil {
+	if err := a.FlushUsage(); errors.Is(err, usage.ErrDiskLow) {
+		return errNotNow // the other job says so
+	} else if err != nil {
 		return err
 	}
 	if err := errors.Join(a.usage.FlushSeen(), a.usage.Roll(now)); err != nil {
@@ -156,4 +176,13 @@ func (a *Authority) UsageLag() time.Duration {
 		return a.now().Sub(a.unkept)
 	}
 	return max(a.now().Sub(a.usage.Flushed()), 0)
+}
+
+// diskFree is how many bytes are free on the disk of the data directory; -1 where that is not known.
+func (a *Authority) diskFree() int64 {
+	free, err := a.usage.Free()
+	if err != nil {
+		return -1
+	}
+	return free
 }

@@ -27,6 +27,7 @@ type Stats struct {
 	AuditEvents       int64
 	AuditVerified     bool                 // the last verification found nothing wrong; so did the start
 	UsageLag          time.Duration        // for how long what was counted has not been written; 1 s and less is as it should be
+	DiskFree          int64                // bytes on the disk of data_dir; -1: not known
 	JobLastSuccess    map[string]time.Time // zero: never
 	Ready             bool
 }
@@ -44,7 +45,7 @@ func (a *Authority) Stats() Stats {
 		Requests: a.counters.snapshot(&a.counters.requests), HandshakesRefused: a.counters.snapshot(&a.counters.handshakes),
 		DurationSum: time.Duration(a.counters.durationNS.Load()), InFlight: a.flights.len(),
 		Credentials: map[gate.CredentialState]int{}, Certifications: map[gate.CertificationState]int{}, Accounts: map[gate.Status]int{},
-		Notices: a.outbox.count(now), Expiring: a.expiring(now), AuditEvents: a.store.EventCount(), UsageLag: a.UsageLag(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
+		Notices: a.outbox.count(now), Expiring: a.expiring(now), AuditEvents: a.store.EventCount(), UsageLag: a.UsageLag(), DiskFree: a.diskFree(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
 	}
 	s.DevicesCutOff = a.devicesCutOff(now)
 	last := a.LastVerification()

@@ -48,6 +48,7 @@ var (
 	verifiedDesc       = desc("audit_verified", "1 if the last verification of the audit log, or the start, found nothing wrong.")
 	cutOffDesc         = desc("devices_cut_off", "Devices in production that passed lately and are only refused now.")
 	usageLagDesc       = desc("usage_lag_seconds", "Time for which counted usage has not been written to disk; about 1 is normal.")
+	diskFreeDesc       = desc("disk_free_bytes", "Bytes that are free on the disk of data_dir; below 256 MiB usage waits in memory.")
 	readyDesc          = desc("ready", "1 if requests can be decided.")
 	jobDesc            = desc("job_last_success_seconds", "Unix time at which a job last succeeded; 0 if never.", "job")
 )
@@ -55,7 +56,7 @@ var (
 // Describe implements prometheus.Collector.
 func (*collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
-		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, outsidePoolDesc, foreignAgeDesc, foreignFailDesc, eventsDesc, verifiedDesc, cutOffDesc, usageLagDesc, readyDesc, jobDesc} {
+		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, outsidePoolDesc, foreignAgeDesc, foreignFailDesc, eventsDesc, verifiedDesc, cutOffDesc, usageLagDesc, diskFreeDesc, readyDesc, jobDesc} {
 		ch <- d
 	}
 }
@@ -90,6 +91,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(verifiedDesc, flag(s.AuditVerified))
 	gauge(cutOffDesc, float64(s.DevicesCutOff))
 	gauge(usageLagDesc, s.UsageLag.Seconds())
+	if s.DiskFree >= 0 {
+		gauge(diskFreeDesc, float64(s.DiskFree))
+	}
 	gauge(readyDesc, flag(s.Ready && c.app.config.Load() != nil))
 	for k, n := range s.Expiring {
 		gauge(expiringDesc, float64(n), string(k.Kind), strconv.Itoa(k.Days)+"d")

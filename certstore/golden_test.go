@@ -133,6 +133,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		},
 		&gate.BlockedKey{PublicKey: fixedPrint(16), At: dawn, By: "stf_eve", Cause: gate.BlockedByStaff, Why: "found in a firmware image"},
 		&gate.Use{ID: "key_1", Account: "acc_1", At: later, From: netip.MustParseAddr("203.0.113.7")},
+		&gate.Spent{Account: "acc_1", Quotas: []gate.SpentQuota{{Subject: "acc_1", Limit: "day", Used: 17, Start: dawn, End: later}}},
 		&gate.PublishedCRL{CA: fixedPrint(16), Number: 1806570000000000000, At: later},
 		&gate.RevocationList{
 			CA: fixedPrint(20), URL: "http://pki.acme.example/issuing.crl", Number: "1f", ThisUpdate: dawn, NextUpdate: later, Hash: fixedPrint(21), Entries: 3,

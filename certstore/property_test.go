@@ -160,6 +160,8 @@ func drawn(t *rapid.T) gate.Record {
 		return &gate.RevocationList{CA: fixedPrint(own), URL: name()}
 	case gate.ObservedRecord:
 		return &gate.Observed{Device: gate.DeviceID(pooled("dev", own)), Account: account}
+	case gate.SpentRecord:
+		return &gate.Spent{Account: account}
 	case gate.CRLRecord:
 		return &gate.PublishedCRL{CA: fixedPrint(own), Number: int64(own), At: dawn}
 	case gate.BlockedKeyRecord:

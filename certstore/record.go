@@ -105,6 +105,7 @@ var blanks = map[gate.RecordKind]func() gate.Record{
 	gate.SecretRecord:        func() gate.Record { return new(gate.Secret) },
 	gate.ObservedRecord:      func() gate.Record { return new(gate.Observed) },
 	gate.CRLRecord:           func() gate.Record { return new(gate.PublishedCRL) },
+	gate.SpentRecord:         func() gate.Record { return new(gate.Spent) },
 	gate.BlockedKeyRecord:    func() gate.Record { return new(gate.BlockedKey) },
 
 	gate.RevocationListRecord: func() gate.Record { return new(gate.RevocationList) },
@@ -129,7 +130,7 @@ func ETag(r gate.Record) string {
 // changed cannot say which.
 func bookkept(kind gate.RecordKind) bool {
 	switch kind {
-	case gate.MarkRecord, gate.NoticeRecord, gate.ObservedRecord, gate.UseRecord, gate.CRLRecord, gate.RevocationListRecord:
+	case gate.MarkRecord, gate.NoticeRecord, gate.ObservedRecord, gate.UseRecord, gate.CRLRecord, gate.RevocationListRecord, gate.SpentRecord:
 		return true
 	default:
 		return false

@@ -30,6 +30,7 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 		loss := &gate.Loss{ID: gate.LossID(fixedID(gate.LossPrefix, n))}
 		seen := &gate.Observed{Device: w.device.ID, Account: w.account.ID}
 		use := &gate.Use{ID: w.key.RecordID(), Account: w.account.ID, At: dawn}
+		spent := &gate.Spent{Account: w.account.ID}
 		list := &gate.PublishedCRL{CA: fixedPrint(n), Number: 1, At: dawn}
 		blocked := &gate.BlockedKey{PublicKey: fixedPrint(5000 + n), At: dawn}
 		foreign := &gate.RevocationList{CA: fixedPrint(n), URL: "first"}
@@ -43,9 +44,10 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 			w.ca.SealedKey, pepper.Sealed = []byte("later"), []byte("later")
 			link.Canceled, stop.Lifted, person.Disabled = &act, &gate.Lifting{At: dawn, By: "stf_cho"}, &act
 			notice.Subject, mark.Object, reminder.Days, host.Strictest, loss.Event, seen.Overflowed = "later", "later", 14, gate.Production, 7, true
+			spent.Quotas = []gate.SpentQuota{{Subject: "later"}}
 			use.At, list.Number, blocked.Why, foreign.URL = dawn.Add(time.Hour), 2, "later", "later"
 		}
-		for _, r := range append(w.records(), link, stop, notice, person, pepper, host, mark, reminder, loss, seen, use, list, blocked, foreign) {
+		for _, r := range append(w.records(), link, stop, notice, person, pepper, host, mark, reminder, loss, seen, use, list, blocked, foreign, spent) {
 			out[r.RecordKind()] = append(out[r.RecordKind()], r)
 		}
 	}

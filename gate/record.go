@@ -32,13 +32,14 @@ const (
 	BlockedKeyRecord    RecordKind = "blocked-key"
 
 	RevocationListRecord RecordKind = "revocation-list"
+	SpentRecord          RecordKind = "spent"
 )
 
 // RecordKinds lists them all.
 func RecordKinds() []RecordKind {
 	return []RecordKind{AccountRecord, OrganizationRecord, DeviceRecord, ContractRecord, CertificationRecord, KeyRecord,
 		CertificateRecord, EnrollmentRecord, RemediationRecord, NoticeRecord, StaffRecord, CARecord, PepperRecord, BehaviorsRecord,
-		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord, SecretRecord, CRLRecord, BlockedKeyRecord, RevocationListRecord}
+		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord, SecretRecord, CRLRecord, BlockedKeyRecord, RevocationListRecord, SpentRecord}
 }
 
 // Record is something that the store keeps under its kind and identifier. The JSON form of the implementing types is what lies on
@@ -86,6 +87,7 @@ func (*Observed) RecordKind() RecordKind      { return ObservedRecord }
 func (*Use) RecordKind() RecordKind           { return UseRecord }
 func (*Secret) RecordKind() RecordKind        { return SecretRecord }
 func (*PublishedCRL) RecordKind() RecordKind  { return CRLRecord }
+func (*Spent) RecordKind() RecordKind         { return SpentRecord }
 
 // RecordKind implements Record.
 func (*RevocationList) RecordKind() RecordKind { return RevocationListRecord }
@@ -113,6 +115,7 @@ func (l *Loss) RecordID() string          { return string(l.ID) }
 func (o *Observed) RecordID() string      { return string(o.Device) }
 func (*Secret) RecordID() string          { return SecretID }
 func (p *PublishedCRL) RecordID() string  { return p.CA.String() }
+func (s *Spent) RecordID() string         { return string(s.Account) }
 
 // RecordID is the fingerprint of the CA.
 func (l *RevocationList) RecordID() string { return l.CA.String() }

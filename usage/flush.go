@@ -27,6 +27,9 @@ func (s *Store) Flush(now time.Time, notes []Note) error {
 		return err
 	}
 	defer done()
+	if err := s.checkDisk(); err != nil {
+		return err
+	}
 	list := s.Meter.changed()
 	if err := s.reopen(list); err != nil {
 		return err

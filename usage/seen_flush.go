@@ -29,6 +29,9 @@ func (s *Store) FlushSeen() error {
 		return err
 	}
 	defer done()
+	if err := s.checkDisk(); err != nil {
+		return err
+	}
 	list := s.Meter.openHours()
 	batch := s.db.NewWriteBatch()
 	defer batch.Cancel()

@@ -23,6 +23,8 @@ type Options struct {
 	Key []byte
 	// Now is the time at which it is opened: for the name under which a damaged one is moved aside, and for where a new one begins.
 	Now time.Time
+	// Free says how many bytes are free where Dir lies; nil: the system is asked.
+	Free func() (int64, error)
 	// Log takes what Badger has to say, and what was done about damage.
 	Log Logger
 }
@@ -46,7 +48,9 @@ type Store struct {
 	state state             // guarded by mu
 	notes map[string]uint64 // guarded by mu; hashes of the notes on disk, by key
 
-	flushed atomic.Int64 // Unix nanoseconds of the last flush that succeeded
+	free    func() (int64, error) // bytes on the disk; nil: it is in memory
+	fresh   bool                  // it was begun when it was opened
+	flushed atomic.Int64          // Unix nanoseconds of the last flush that succeeded
 }
 
 // state is how far sums and removal have come, in Unix seconds.
@@ -106,12 +110,20 @@ func openIn(dir string, o Options) (s *Store, err error) {
 			s, err = nil, fmt.Errorf("badger cannot read it: %v", p)
 		}
 	}()
+	if dir != "" {
+		if err := checkTables(dir); err != nil {
+			return nil, err
+		}
+	}
 	db, err := badger.Open(badgerOptions(dir, &o))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	s = &Store{db: db, notes: make(map[string]uint64)}
 	s.Meter.keys.secret = o.Key
+	if s.free = o.Free; s.free == nil && dir != "" {
+		s.free = func() (int64, error) { return freeIn(dir) }
+	}
 	s.flushed.Store(o.Now.UnixNano())
 	if err := s.load(o.Now); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -162,6 +174,7 @@ func (s *Store) load(now time.Time) error {
 		return item.Value(func(v []byte) error { return json.Unmarshal(v, &s.state) })
 	})
 	if errors.Is(err, badger.ErrKeyNotFound) {
+		s.fresh = true
 		err = s.setState(s.state)
 	}
 	if err != nil {
@@ -222,6 +235,9 @@ func (s *Store) Summed() time.Time {
 	defer s.mu.Unlock()
 	return time.Unix(s.state.Summed, 0).UTC()
 }
+
+// Fresh reports whether there was no usage when it was opened: it is the first time, or what there was is lost.
+func (s *Store) Fresh() bool { return s.fresh }
 
 // Flushed is when the last flush succeeded, or when the store was opened.
 func (s *Store) Flushed() time.Time { return time.Unix(0, s.flushed.Load()) }
