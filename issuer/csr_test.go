@@ -292,3 +292,21 @@ func FuzzParseCSR(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParsePublicKey(f *testing.F) {
+	key := newKey(f)
+	der, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	f.Add(csrPEM(csrFor(f, &x509.CertificateRequest{}, key)))
+	f.Add([]byte("-----BEGIN RSA PUBLIC KEY-----\n-----END RSA PUBLIC KEY-----\n"))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		spki, err := ParsePublicKey(in)
+		if (err == nil) == (spki == [sha256.Size]byte{}) {
+			t.Errorf("%x, %v", spki, err)
+		}
+	})
+}

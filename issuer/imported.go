@@ -81,6 +81,9 @@ func checkRoot(cert *x509.Certificate, now time.Time) error {
 	if err := checkCAKey(cert.PublicKey); err != nil {
 		fail("has a weak key: %w", err)
 	}
+	if err := checkWeakRSA(cert.PublicKey); err != nil {
+		fail("has a weak key: %w", err)
+	}
 	if err := checkCADates(cert, now); err != nil {
 		fail("%w", err)
 	}

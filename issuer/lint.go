@@ -36,7 +36,7 @@ var leafRules = []leafRule{
 	{"authority key identifier", ruleAuthorityKey},
 	{"subject key identifier", ruleSubjectKey},
 	{"subject", ruleSubject},
-	{"public key", func(c *x509.Certificate, in lintInput) error { return CheckPublicKey(c.PublicKey) }},
+	{"public key", func(c *x509.Certificate, in lintInput) error { return checkLeafKey(c.PublicKey) }},
 	{"public key as requested", ruleKey},
 	{"public key of the CA", ruleNotCAKey},
 	{"key usage", ruleKeyUsage},

@@ -25,6 +25,9 @@ func CheckPinned(leaf, ca *x509.Certificate, now time.Time) error {
 	if err := checkForeignCA(ca); err != nil {
 		note("its CA %w", err)
 	}
+	if err := checkWeakRSA(ca.PublicKey); err != nil {
+		note("its CA %q has a key that is not allowed: %w", ca.Subject.CommonName, err)
+	}
 	if err := checkInDate(ca, now); err != nil {
 		note("its CA %w", err)
 	}

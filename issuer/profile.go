@@ -65,7 +65,7 @@ func (r LeafRequest) check(p Profile) error {
 	if p != DeviceProfile && p != StaffProfile {
 		problems = append(problems, fmt.Errorf("%v is unknown; allowed are %v and %v", p, DeviceProfile, StaffProfile))
 	}
-	problems = append(problems, CheckPublicKey(r.Key.Public), checkName(r.CommonName), checkURI(r.URI), checkSerial(r.Serial))
+	problems = append(problems, checkLeafKey(r.Key.Public), checkName(r.CommonName), checkURI(r.URI), checkSerial(r.Serial))
 	if r.NotAfter.IsZero() {
 		problems = append(problems, errors.New("the end of validity is missing"))
 	}
