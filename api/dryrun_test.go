@@ -76,6 +76,9 @@ func theRest(t *testing.T) {
 	released := check[*api.Enrollment](t)(eve.ReleaseDevice(ctx, "acme/lab/pre"))
 	check[*api.Enrollment](t)(ben.CancelEnrollment(ctx, string(released.ID), api.Why{Why: "Wrong address."}))
 
+	check[*api.Contract](t)(ben.AmendContract(ctx, string(contract.ID), api.NewAmendment{Plan: gate.Limits{{Kind: gate.DayLimit, Amount: 10}}, Why: "As agreed."}))
+	check[*api.Contract](t)(ben.GrantExtra(ctx, "acme", api.NewExtra{Limit: "day", Amount: 5, Why: "A migration."}))
+
 	id := string(s.MustRequest(contract).ID)
 	planned := check[*api.Certification](t)(ben.ScheduleInterview(ctx, id, api.NewInterview{At: s.Now().Add(time.Hour)}))
 	s.Advance(2 * time.Hour)

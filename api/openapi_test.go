@@ -80,6 +80,7 @@ var wire = map[string]any{
 	"Finding": api.Finding{}, "TakenAnswer": gate.FindingAnswer{}, "FindingAnswer": api.FindingAnswer{}, "NewFinding": gate.NewFinding{}, "Document": gate.Document{}, "Evidence": gate.Evidence{}, "Review": api.Review{}, "UndeliveredLink": api.UndeliveredLink{}, "Handing": gate.Handing{}, "HandedOver": api.HandedOver{}, "ChecklistItem": gate.ChecklistItem{}, "Compared": gate.Compared{}, "NewEvidence": api.NewEvidence{}, "NewRecording": api.NewRecording{},
 	"Question": gate.Question{}, "QuestionList": api.QuestionList{}, "Subject": gate.Subject{}, "Lifting": gate.Lifting{}, "Actor": gate.Actor{}, "RecordChange": gate.Change{},
 	"NewRenewal": api.NewRenewal{}, "NewAmendment": api.NewAmendment{}, "NewExtension": api.NewExtension{}, "Closing": api.Closing{},
+	"Extra": gate.Extra{}, "NewExtra": api.NewExtra{}, "LimitList": api.LimitList{}, "LimitLeft": api.LimitLeft{},
 	"NewChangeReport": api.NewChangeReport{}, "Judgment": api.Judgment{}, "NewProfile": api.NewProfile{}, "Joiner": api.Joiner{},
 	"DryRun": api.DryRun{}, "AffectedDevice": api.AffectedDevice{}, "PlannedNotice": api.PlannedNotice{},
 	"Outlook": api.Outlook{}, "CAOutlook": api.CAOutlook{}, "Obstacle": api.Obstacle{}, "Clock": gate.Clock{},

@@ -105,6 +105,8 @@ func lifeRoutes() []route {
 		post("/v1/certifications/{certification}/devices", write(changes, joinDevice)),
 		get("/v1/forecast", forecast),
 		get("/v1/check", checkAll),
+		get("/v1/accounts/{account}/limits", listLimits),
+		post("/v1/accounts/{account}/extra", write(writing{}, grantExtra)),
 		get("/v1/usage", showUsage),
 		get("/v1/usage/export", exportUsage),
 		get("/v1/usage/patients", showSeen),

@@ -31,7 +31,8 @@ type LimitStatus struct {
 	Name string `json:"name"` // as RateLimit and violated-policies name it
 	gate.Limit
 	Left   int64 `json:"left"`
-	MoreIn int64 `json:"more_in"` // seconds until there is more
+	Extra  int64 `json:"extra,omitempty"` // granted beyond it for this day or month
+	MoreIn int64 `json:"more_in"`         // seconds until there is more
 }
 
 // NamedStatus is one of the device's owners, or the device, and what remediations come to for it.
@@ -96,7 +97,7 @@ func Status(call *authority.Call, now time.Time) any {
 	h := holding{call: call, now: now}
 	h.keys, h.certificates = call.Held(now)
 	for _, l := range call.LimitsNow(now) {
-		s.Limits = append(s.Limits, LimitStatus{Name: l.Limit.Name(), Limit: l.Limit, Left: l.Left, MoreIn: ratelimit.Seconds(l.More)})
+		s.Limits = append(s.Limits, LimitStatus{Name: l.Limit.Name(), Limit: l.Limit, Left: l.Left, Extra: l.Extra, MoreIn: ratelimit.Seconds(l.More)})
 	}
 	if s.Certificate != nil {
 		own := h.certificate(call.Caller.Certificate)

@@ -13,7 +13,7 @@ import (
 // the model what it does.
 var readers = []string{
 	"AccountStatus", "Anchors", "CAByName", "CAEnds", "CRL", "Channels", "CheckAll", "Decisions", "Deletable", "Directory", "Dossier", "Effect", "Enrollment", "Export",
-	"Failed", "Forecast", "Handover", "Hours", "ImportByID", "Imports", "KnownToken", "LastVerification", "LeavesByCA", "Loss", "MAC", "NewestPepper", "Notices", "Now", "Observed", "Operator", "Peppers", "Pooled", "Preview", "Prove",
+	"Failed", "Forecast", "Handover", "Hours", "ImportByID", "Imports", "KnownToken", "LastVerification", "LeavesByCA", "LimitsOf", "Loss", "MAC", "NewestPepper", "Notices", "Now", "Observed", "Operator", "Peppers", "Pooled", "Preview", "Prove",
 	"ProveSince", "Queue", "Ready", "Recognize", "Rehearse", "Requirements", "Secret", "Seen", "Stats", "Store", "Usage", "UsageDevices", "UsageFinal", "UsageLag", "UsageZone", "UsesOf", "Verify",
 	// These change what is in memory, or begin and end the whole.
 	"Close", "DecisionID", "FlushUsage", "HandshakeRefused", "LogRefusal", "Start", "SumUsage", "Unavailable",
@@ -27,6 +27,7 @@ var readers = []string{
 var elsewhere = map[string]string{
 	"ProposeLoss":      "the machine's store is never older than what lies outside: quarantine_test.go",
 	"AcceptLoss":       "as ProposeLoss",
+	"GrantExtra":       "the model has no limits, and what is used of them decides: extra_test.go",
 	"RenewKey":         "of a customer's own call, which no member of staff makes: renewal_test.go",
 	"RenewCertificate": "as RenewKey",
 	"AllowCA":          "of a customer's own CA, which nobody in the machine has: own_test.go",

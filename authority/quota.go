@@ -67,7 +67,7 @@ func (a *Authority) quotaOf(used *ratelimit.Quota, now time.Time) *customerQuota
 			return nil
 		}
 	}
-	q.QuotaUse = gate.QuotaUse{Subject: used.Subject, Limit: used.Limit, Used: used.Used, Room: q.limit.Amount, Start: used.Start, End: used.End}
+	q.QuotaUse = gate.QuotaUse{Subject: used.Subject, Limit: used.Limit, Used: used.Used, Room: q.limit.Amount + plan.Extra(used.Limit, used.Subject, used.Start, used.End), Start: used.Start, End: used.End}
 	return q
 }
 

@@ -51,6 +51,7 @@ func golden() map[gate.RecordKind]gate.Record {
 			Renewal:    &gate.Renewal{Of: "con_0", Changed: true, Act: act},
 			Amendments: []gate.Amendment{{Act: act, From: terms, To: terms}}, Extensions: []gate.Extension{{From: "2027-12-29", To: "2027-12-31", Proposed: act, Confirmed: act}},
 			ProposedExtension: &gate.ExtensionProposal{Last: "2028-01-01", Act: act, Replaced: true},
+			Extras:            []gate.Extra{{Limit: "day", Subject: "dev_1", Amount: 5000, Reset: true, Ends: later, Act: act}},
 		},
 		&gate.Certification{
 			ID: "cas_1", Account: "acc_1", Contract: "con_1", Devices: []gate.DeviceID{"dev_1"},

@@ -28,7 +28,7 @@ func (t *tool) usageCommand() *cobra.Command {
 	c.Flags().StringVar(&f.step, "step", "", "one row for each `hour`, day, week or month")
 	c.Flags().StringVar(&f.by, "by", "behavior", "what rows are told by: some of account, organization, device, environment, behavior, purpose, outcome, with commas between")
 	t.connected(t.leaf(c, func(cmd *cobra.Command, args []string) error { return t.showUsage(cmd, args, &f) }))
-	c.AddCommand(t.usageExportCommand(), t.usageSeenCommand())
+	c.AddCommand(t.usageExportCommand(), t.usageSeenCommand(), t.usageLimits(), t.usageGrant(), t.usageReset())
 	return c
 }
 

@@ -20,6 +20,7 @@ type Contract struct {
 	Amendments        []Amendment        `json:"amendments,omitempty"` // oldest first; Grant and Agreements are what they have come to
 	Extensions        []Extension        `json:"extensions,omitempty"` // oldest first; Last is what they have come to
 	ProposedExtension *ExtensionProposal `json:"proposed_extension,omitempty"`
+	Extras            []Extra            `json:"extras,omitempty"` // what was granted beyond quotas, oldest first; past ones too
 
 	begins, ends time.Time  // from Resolve; both zero until then, so an unresolved contract is never in force
 	usage        *UsagePlan // from Resolve
@@ -86,7 +87,7 @@ func (c *Contract) Resolve(zones Zones) error {
 		return err
 	}
 	c.begins, c.ends = c.First.Start(zone), c.Last.AddDays(1).Start(zone)
-	c.usage = &UsagePlan{Limits: c.Plan, Zone: zone, Environment: Production}
+	c.usage = &UsagePlan{Limits: c.Plan, Zone: zone, Environment: Production, Extras: c.Extras}
 	return nil
 }
 

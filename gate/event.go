@@ -68,6 +68,7 @@ const (
 	ContractAmended         Verb = "contract.amended"
 	ExtensionProposed       Verb = "contract.extension-proposed"
 	ContractExtended        Verb = "contract.extended"
+	ExtraGranted            Verb = "contract.extra-granted"
 	CertificationRequested  Verb = "certification.requested"
 	InterviewScheduled      Verb = "interview.scheduled"
 	InterviewCanceled       Verb = "interview.canceled"

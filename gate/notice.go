@@ -64,6 +64,7 @@ const (
 
 	LeakedNotice NoticeKind = "leaked"  // a key or certificate became known to others and was revoked
 	QuotaNotice  NoticeKind = "quota"   // most of a day's or month's quota is used
+	ExtraNotice  NoticeKind = "extra"   // more of a quota was granted for its day or month
 	CutOffNotice NoticeKind = "cut-off" // devices that called are refused, or will be within the hour
 
 	ImportedNotice NoticeKind = "imported"  // tokens and certificates from before count from now on
@@ -90,7 +91,7 @@ const (
 func NoticeKinds() []NoticeKind {
 	return slices.Concat([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
-		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice, LeakedNotice, QuotaNotice, CutOffNotice,
+		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice, LeakedNotice, QuotaNotice, ExtraNotice, CutOffNotice,
 		ImportedNotice, ListEndsNotice}, customerReminders(), StaffNoticeKinds())
 }
 

@@ -100,8 +100,9 @@ func TestWhoIsToldWhat(t *testing.T) {
 	for _, kind := range gate.NoticeKinds() {
 		want := account.Contacts
 		switch kind {
-		case gate.EnrollmentNotice, gate.FindingsNotice, gate.CertificateEndsNotice, gate.KeyEndsNotice, gate.OldInUseNotice, gate.LinkEndsNotice:
-			want = account.Contacts[1:2] // nobody else can take a credential
+		case gate.EnrollmentNotice, gate.FindingsNotice, gate.CertificateEndsNotice, gate.KeyEndsNotice, gate.OldInUseNotice, gate.LinkEndsNotice,
+			gate.QuotaNotice, gate.CutOffNotice:
+			want = account.Contacts[1:2] // nobody else can take a credential, or change what calls
 		case gate.RenewedNotice, gate.LeakedNotice, gate.ImportedNotice, gate.ListEndsNotice:
 			want = account.Contacts[1:] // who holds the credential, and who watches over it
 		case gate.ContractEndsNotice, gate.RecertificationDueNotice:

@@ -47,7 +47,7 @@ var remedies = map[Reason]Remedy{
 	AddressNotAllowed:      {"the customer's network, or an operator who changes the device", "certgate device show DEVICE"},
 	UpgradeNotAllowed:      {theCustomer, "certgate behavior list"},
 	RateExceeded:           {theCustomer + ", or whoever amends the contract", contractsOf},
-	QuotaExceeded:          {theCustomer + ", or an operator, who can grant more for this time or amend the contract", contractsOf},
+	QuotaExceeded:          {theCustomer + ", or an operator, who can grant more for this time or amend the contract", "certgate usage limits ACCOUNT"},
 	ConcurrencyExceeded:    {theCustomer + ", or whoever amends the contract", contractsOf},
 	PatientsExceeded:       {theCustomer + ", or whoever amends the contract", contractsOf},
 	AbnormalUsage:          {"an operator or approver, who can lift it; whoever throttled, only within 15 minutes", "certgate remediation list --account ACCOUNT"},

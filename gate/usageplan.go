@@ -11,6 +11,7 @@ type UsagePlan struct {
 	Zone   *time.Location // in which hours, days and months are counted
 	// Environment is where it counts. What is used in one takes nothing from another, though account and limit may have the same names.
 	Environment Environment
+	Extras      []Extra // what was granted beyond quotas
 }
 
 // Equal reports whether two plans say the same.
@@ -18,7 +19,7 @@ func (p *UsagePlan) Equal(other *UsagePlan) bool {
 	if p == nil || other == nil {
 		return p == other
 	}
-	return p.Environment == other.Environment && slices.Equal(p.Limits, other.Limits) && p.Zone.String() == other.Zone.String()
+	return p.Environment == other.Environment && slices.Equal(p.Limits, other.Limits) && slices.Equal(p.Extras, other.Extras) && p.Zone.String() == other.Zone.String()
 }
 
 // CountsPatients reports whether the plan limits how many patients calls of the behavior may be about.

@@ -202,7 +202,7 @@ func sample(kind gate.NoticeKind) Data {
 		data.Why = "The clinic has merged with another."
 	case gate.InterviewNotice:
 		data.Noun, data.Name, data.Verb, data.Why = "certification", string(data.Case), "scheduled", ""
-	case gate.QuotaNotice, gate.CutOffNotice:
+	case gate.QuotaNotice, gate.ExtraNotice, gate.CutOffNotice:
 		sampleTraffic(kind, &data)
 	case gate.ContactsNotice:
 		data.Noun, data.Name, data.Verb = "account", "acme", "changed"

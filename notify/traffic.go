@@ -25,6 +25,11 @@ func sampleTraffic(kind gate.NoticeKind, data *Data) {
 		data.Until = time.Date(2027, time.March, 10, 5, 0, 0, 0, time.UTC)
 		return
 	}
+	if kind == gate.ExtraNotice {
+		data.Noun, data.Name, data.Verb, data.Why, data.Limit, data.Quota = "contract", "con_01jq8z5v3n7t2m4k6h9r0s1w30", "", "Records are brought over.", "200000 units a day", 50_000
+		data.Until = time.Date(2027, time.March, 10, 5, 0, 0, 0, time.UTC)
+		return
+	}
 	data.Verb, data.Why, data.Name, data.Count = "are refused", "", "acme/main/prod-1, acme/main/prod-2", 2
 	data.Due = time.Time{}
 	data.Lines = strings.Join([]string{"acme/main/prod-1  since Tue 9 Mar 2027, 09:30 EST", "acme/main/prod-2  since Tue 9 Mar 2027, 09:31 EST"}, "\n")

@@ -77,7 +77,7 @@ func (a *account) take(who *Caller, c *Call, p *policies) (taken Taken, refusal 
 func (a *account) throttled(plan *rules, who *Caller, now time.Time, p *policies) *rules {
 	r := &rules{plan: plan.plan, list: slices.Clone(plan.list)}
 	for _, t := range who.Throttles {
-		h := a.holding(owner{t.ID, throttleName}, t.Limit, who.Plan.Zone, now)
+		h := a.holding(owner{t.ID, throttleName}, t.Limit, who.Plan, now)
 		h.reason = gate.AbnormalUsage
 		r.list = append(r.list, h)
 	}
@@ -99,7 +99,7 @@ func (a *account) compile(who *Caller, now time.Time, p *policies) *rules {
 	r := &rules{plan: who.Plan, behavior: who.Behavior, list: make([]*holding, 0, count)}
 	for i := range who.Plan.Limits {
 		if l := &who.Plan.Limits[i]; l.Counts(who.Behavior) {
-			r.list = append(r.list, a.holding(owner{subjectOf(who, l), l.Name()}, l, who.Plan.Zone, now))
+			r.list = append(r.list, a.holding(owner{subjectOf(who, l), l.Name()}, l, who.Plan, now))
 		}
 	}
 	r.policy = p.of(r.list)
@@ -142,7 +142,8 @@ func subjectOf(who *Caller, l *gate.Limit) string {
 }
 
 // holding finds or makes a limiter and puts it under the limit as it reads now.
-func (a *account) holding(o owner, l *gate.Limit, zone *time.Location, now time.Time) *holding {
+func (a *account) holding(o owner, l *gate.Limit, plan *gate.UsagePlan, now time.Time) *holding {
+	zone := plan.Zone
 	s := a.subjects.make(o.subject)
 	h := s.holding(o.limit)
 	if h == nil {
@@ -156,6 +157,7 @@ func (a *account) holding(o owner, l *gate.Limit, zone *time.Location, now time.
 		h.adopt(l, zone, now)
 	}
 	h.limit, h.zone = l, zone // also where it reads the same: nothing holds on to a plan that has changed
+	h.grant(plan, o)
 	return h
 }
 

@@ -13,6 +13,12 @@ type period struct {
 	start, end time.Time
 }
 
+// PeriodOf is the day or month of a limit in which now lies.
+func PeriodOf(l *gate.Limit, zone *time.Location, now time.Time) (start, end time.Time) {
+	p := periodAt(l, zone, now)
+	return p.start, p.end
+}
+
 func periodAt(l *gate.Limit, zone *time.Location, now time.Time) period {
 	if zone == nil {
 		zone = time.UTC

@@ -10,6 +10,8 @@ import (
 type Standing struct {
 	Limit gate.Limit
 	Left  int64
+	Used  int64         // of a day's, a month's or an hour's
+	Extra int64         // what was granted beyond it for this day or month
 	More  time.Duration // until there is more, or the next day, month or hour begins; 0 where there is all there can be
 }
 
@@ -25,10 +27,12 @@ func (b *Book) Standings(who *Caller, now time.Time) []Standing {
 	for i := range who.Plan.Limits {
 		l := &who.Plan.Limits[i]
 		list[i].Limit = *l
-		fresh := newLimiter(l, who.Plan.Zone, now)
-		list[i].Left, list[i].More = fresh.left(now)
+		o := owner{subjectOf(who, l), l.Name()}
+		fresh := holding{limiter: newLimiter(l, who.Plan.Zone, now)}
+		fresh.grant(who.Plan, o)
+		fresh.stand(now, &list[i])
 		if a != nil {
-			a.stand(owner{subjectOf(who, l), l.Name()}, l, who.Plan.Zone, now, &list[i])
+			a.stand(o, l, who.Plan, now, &list[i])
 		}
 	}
 	return list
@@ -37,14 +41,26 @@ func (b *Book) Standings(who *Caller, now time.Time) []Standing {
 // stand fills in what is left of a limiter that exists, or was saved and has not been asked for since.
 //
 //nolint:revive // five things, and none belongs to another
-func (a *account) stand(o owner, l *gate.Limit, zone *time.Location, now time.Time, into *Standing) {
+func (a *account) stand(o owner, l *gate.Limit, plan *gate.UsagePlan, now time.Time, into *Standing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.subjects.find(o.subject)
 	if a.gone || s == nil || s.holding(o.limit) == nil && !s.awaits(o.limit) {
 		return
 	}
-	into.Left, into.More = a.holding(o, l, zone, now).left(now)
+	a.holding(o, l, plan, now).stand(now, into)
+}
+
+func (h *holding) stand(now time.Time, into *Standing) {
+	into.Left, into.More = h.left(now)
+	switch l := h.limiter.(type) {
+	case *quota:
+		into.Used = int64(l.used)
+	case *granted:
+		into.Used, into.Extra = int64(l.used), l.room()-l.limit.Amount
+	case *patients:
+		into.Used = int64(len(l.used))
+	}
 }
 
 // Quota is what was used of a day's or a month's units in the period that runs.
@@ -69,8 +85,8 @@ func (a *account) quotas(id gate.AccountID, now time.Time, list []Quota) []Quota
 	defer a.mu.Unlock()
 	for s := range a.subjects.all() {
 		for h := s.holdings; h != nil; h = h.next {
-			q, ok := h.limiter.(*quota)
-			if !ok {
+			q := quotaOf(h.limiter)
+			if q == nil {
 				continue
 			}
 			if q.roll(now); q.used > 0 {
