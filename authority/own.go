@@ -121,12 +121,12 @@ func (a *Authority) lintListed(own *ownCertificate, serial *big.Int) error {
 	}
 	known := a.dir.RevocationList(own.ca.Fingerprint)
 	list, err := a.heldList(own.ca, known)
-	if err != nil && !errors.Is(err, errNoList) {
-		return err
-	}
-	if err != nil || !a.now().Before(known.NextUpdate) {
+	missing := errors.Is(err, errNoList) || err == nil && !a.now().Before(known.NextUpdate)
+	if missing {
 		own.problems = append(own.problems, fmt.Sprintf("no current revocation list of its CA has been read from %s, so nobody knows whether it is revoked; try again in some minutes", own.ca.Allowance.CRL))
-		return nil
+	}
+	if missing || err != nil {
+		return ignore(err, errNoList)
 	}
 	own.list = known.Hash
 	for _, l := range list.Find(serial) {
@@ -215,4 +215,12 @@ func (m *material) told() string {
 		return ""
 	}
 	return fmt.Sprintf(", the customer's own of %s, SHA-256 %s", strings.ToValidUTF8(gate.Clip(nameOf(m.own.ca), 60), ""), m.certificate.Fingerprint)
+}
+
+// ignore is err, unless it is the one that says nothing more.
+func ignore(err, known error) error {
+	if errors.Is(err, known) {
+		return nil
+	}
+	return err
 }

@@ -54,7 +54,7 @@ func TestStories(t *testing.T) {
 				Files: []string{file}, Setup: s.setup, UpdateScripts: os.Getenv("UPDATE") != "",
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"founded": s.founded, "server": s.server, "certified": s.certified, "enroll": s.enroll, "clock": s.clock, "code": code, "id": id,
-					"mail": s.mail, "link": s.link, "smtp": s.smtp, "webhook": s.webhook, "call": s.call, "client": s.client, "openssl": s.openssl, "metrics": s.metrics, "customers": customers,
+					"mail": s.mail, "link": s.link, "smtp": s.smtp, "webhook": s.webhook, "call": s.call, "client": s.client, "openssl": s.openssl, "metrics": s.metrics, "customers": customers, "ownca": s.ownCA,
 				},
 			})
 		})
@@ -75,11 +75,15 @@ type story struct {
 	upstream *httptest.Server
 	running  *server            // nil while none runs
 	clients  map[string]*client // by directory
+
+	t     *testing.T
+	own   *gatetest.ForeignCA // a customer's; nil until it is made
+	lists *gatetest.ListServer
 }
 
 func newStory(t *testing.T) *story {
 	t.Helper()
-	s := &story{port: freePorts(t), mails: gatetest.NewMailServer(t), found: make(map[string]bool), clients: make(map[string]*client)}
+	s := &story{t: t, port: freePorts(t), mails: gatetest.NewMailServer(t), found: make(map[string]bool), clients: make(map[string]*client)}
 	s.hook = newReceiver(t)
 	s.upstream = httptest.NewServer(http.HandlerFunc(answer))
 	t.Cleanup(s.upstream.Close)
