@@ -70,6 +70,13 @@ func TestAnotherPublicKeyIsRefusedAndRecorded(t *testing.T) {
 	if r := o.reason(first); r != gate.Allowed {
 		t.Error("the attempt took the customer's credential away")
 	}
+	told := o.reminded(gate.LinkTriedNotice)
+	if len(told) != 1 {
+		t.Fatalf("staff were told %d times, want once", len(told))
+	}
+	if n := told[0]; n.Account != "" || !strings.Contains(n.Body, string(first.Certificate.ID)) || !strings.Contains(n.Body, "acme/main/pre") || strings.Contains(n.Body+n.Event, token) {
+		t.Errorf("they were told %s\n%s", n.Body, n.Event)
+	}
 }
 
 func TestAPublicKeyServesOneDevice(t *testing.T) {

@@ -3,10 +3,7 @@ package authority
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
@@ -47,7 +44,7 @@ func (a *Authority) Redeem(token string, csr []byte) (*Credential, error) {
 	place := a.redeeming.arrive()
 	material, err := a.prepare(found.Device, applicant)
 	if err != nil {
-		a.redemptionRefused(found, err)
+		a.redemptionRefused(found.ID, applicant.SPKI, err)
 		return nil, err
 	}
 	material.place = place
@@ -60,40 +57,10 @@ func (a *Authority) hand(found *gate.Enrollment, material *material) (*Credentia
 	out := &Credential{Key: material.key, KeyID: material.keyRecord.ID}
 	_, err := a.change(customer, func(tx *certstore.Tx) (gate.Event, error) { return a.redeem(tx, found.ID, material, out) })
 	if err != nil {
-		a.redemptionRefused(found, err)
+		a.redemptionRefused(found.ID, material.applicant.SPKI, err)
 		return nil, err
 	}
 	return out, nil
-}
-
-// refusedLinks counts the refusals of each link that were written down. Who holds a link could otherwise fill the log with them.
-type refusedLinks struct {
-	mu   sync.Mutex
-	seen map[string]int // guarded by mu; of links that exist
-}
-
-func (r *refusedLinks) admit(id string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.seen == nil {
-		r.seen = make(map[string]int)
-	}
-	r.seen[id]++
-	return r.seen[id] <= gate.EnrollmentRedemptions
-}
-
-// redemptionRefused writes an event: a link that is tried after it was used, or with another public key, may be in wrong hands. That
-// it cannot be written changes nothing for the customer, who was refused.
-func (a *Authority) redemptionRefused(e *gate.Enrollment, why error) {
-	if kind := gate.KindOf(why); kind != gate.Conflict && kind != gate.Invalid || !a.refused.admit(string(e.ID)) {
-		return
-	}
-	_, err := a.change(customer, func(*certstore.Tx) (gate.Event, error) {
-		return gate.Event{Verb: gate.EnrollmentRefused, Account: e.Account, Object: string(e.ID), Detail: gate.Clip(oneLine(why), 400)}, nil
-	})
-	if err != nil {
-		a.log.Error("a refused redemption could not be written down", zap.String("enrollment", string(e.ID)), zap.Error(err))
-	}
 }
 
 // material is what a redemption may need, made before the commit: secrets come from outside it.

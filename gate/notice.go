@@ -83,6 +83,7 @@ const (
 	CAEndsNotice               NoticeKind = "ca-ends"                // a reminder to those who manage CAs
 	UndeliveredNotice          NoticeKind = "undelivered"            // notices to customers have failed
 	DigestNotice               NoticeKind = "digest"                 // what waits for staff today
+	LinkTriedNotice            NoticeKind = "link-tried"             // an enrollment link was redeemed, and tried with another public key
 	StaffCutOffNotice          NoticeKind = "staff-cut-off"          // devices of a customer are refused, or will be within the hour
 	ListFailsNotice            NoticeKind = "list-fails"             // the revocation list of a customer's CA cannot be read
 )
@@ -97,7 +98,7 @@ func NoticeKinds() []NoticeKind {
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
 func StaffNoticeKinds() []NoticeKind {
-	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, CAEndsNotice, UndeliveredNotice, DigestNotice, StaffCutOffNotice, ListFailsNotice}
+	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, CAEndsNotice, UndeliveredNotice, DigestNotice, StaffCutOffNotice, ListFailsNotice, LinkTriedNotice}
 }
 
 // ForStaff reports whether notices of this kind go to staff. They concern no account.

@@ -195,6 +195,8 @@ func sample(kind gate.NoticeKind) Data {
 		data.Noun, data.Name, data.Verb = "CA", "Acme Private CA", "refused"
 		data.Why = "it answered with status 503"
 		data.Lines = "acme/main/prod-1: crt_01jq8z5v3n7t2m4k6h9r0s1w36"
+	case gate.LinkTriedNotice:
+		data.Noun, data.Verb, data.Made, data.Former = "enrollment link", "tried", "crt_01jq8z5v3n7t2m4k6h9r0s1w36", data.Made
 	case gate.RenewedNotice:
 		data.Noun, data.Verb, data.Why = "key", "renewed", ""
 	case gate.ClosingNotice:
