@@ -59,15 +59,26 @@ func (t *tool) usageExportCommand() *cobra.Command {
 	}), "out")
 }
 
-// exportUsage writes rows as they come into a file of another name, which takes its own once all of them are on disk.
-func (t *tool) exportUsage(cmd *cobra.Command, args []string, f *usageFlags, m usageManifest) (err error) {
+func (t *tool) exportUsage(cmd *cobra.Command, args []string, f *usageFlags, m usageManifest) error {
 	c, err := t.unhurried()
 	if err != nil {
 		return err
 	}
+	written, err := m.take(func(each func(*api.UsageRow) error) (*api.UsageEnd, error) {
+		return c.ExportUsage(cmd.Context(), f.query(args), each)
+	})
+	if err != nil {
+		return err
+	}
+	return t.saveExport(cmd, written, &m)
+}
+
+// take writes rows as they come into a file of another name beside the one that they are for, and notes what they came to. Where they break off it
+// leaves nothing.
+func (m *usageManifest) take(rows func(each func(*api.UsageRow) error) (*api.UsageEnd, error)) (name string, err error) {
 	file, err := os.CreateTemp(filepath.Dir(m.File), "."+filepath.Base(m.File)+".*")
 	if err != nil {
-		return fmt.Errorf("write the export: %w", err)
+		return "", fmt.Errorf("write the export: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -76,15 +87,15 @@ func (t *tool) exportUsage(cmd *cobra.Command, args []string, f *usageFlags, m u
 		}
 	}()
 	w := newUsageWriter(file, m.Format)
-	end, err := c.ExportUsage(cmd.Context(), f.query(args), w.write)
+	end, err := rows(w.write)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := errors.Join(w.flush(), file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("write the export: %w", err)
+		return "", fmt.Errorf("write the export: %w", err)
 	}
 	m.From, m.To, m.Zone, m.Rows, m.Watermark, m.SHA256 = end.From, end.To, end.Zone, end.Rows, end.Watermark, hex.EncodeToString(w.sum.Sum(nil))
-	return t.saveExport(cmd, file.Name(), &m)
+	return file.Name(), nil
 }
 
 // saveExport puts the file in its place, and the manifest last: without one, or beside that of another file, it does not look whole.

@@ -19,7 +19,7 @@ type Patient [16]byte
 
 // Shown is what a call showed beside its kind.
 type Shown struct {
-	Account  gate.AccountID
+	Account  gate.AccountID // to whom patients are known or new; where no real ones are, the device
 	Zone     *time.Location // of the account's days; nil: UTC
 	Peer     netip.Addr     // whence it came
 	Patients []Patient      // whom it named; none of a refused one. Not kept

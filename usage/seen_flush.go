@@ -21,9 +21,24 @@ type openHour struct {
 	fresh   float64
 }
 
+// seenTogether is how many hours are written in one turn: counts, which are written each second, must not wait for all of them.
+const seenTogether = 500
+
 // FlushSeen writes what devices were seen to do, whole hours of those that changed. It is for every minute: a process that is killed forgets
-// whom it saw since. If it fails, the meter still has everything.
+// whom it saw since. If it fails, the meter still has what was not written.
 func (s *Store) FlushSeen() error {
+	s.whole.Lock()
+	defer s.whole.Unlock()
+	for list := range slices.Chunk(s.Meter.openHours(), seenTogether) {
+		if err := s.flushSeen(list); err != nil {
+			return fmt.Errorf("write what devices were seen to do: %w", err)
+		}
+	}
+	s.Meter.forgetHours()
+	return nil
+}
+
+func (s *Store) flushSeen(list []openHour) error {
 	done, err := s.turn()
 	if err != nil {
 		return err
@@ -32,19 +47,16 @@ func (s *Store) FlushSeen() error {
 	if err := s.checkDisk(); err != nil {
 		return err
 	}
-	list := s.Meter.openHours()
 	batch := s.db.NewWriteBatch()
 	defer batch.Cancel()
 	var k *known
 	for i := range list {
 		if k, err = s.putHour(batch, &list[i], k); err != nil {
-			return fmt.Errorf("write what devices were seen to do: %w", err)
+			return err
 		}
 	}
-	if len(list) > 0 {
-		if err := errors.Join(k.put(batch), s.sync(batch)); err != nil {
-			return fmt.Errorf("write what devices were seen to do: %w", err)
-		}
+	if err := errors.Join(k.put(batch), s.sync(batch)); err != nil {
+		return err
 	}
 	s.Meter.seenWritten(list)
 	return nil
@@ -133,8 +145,7 @@ func (m *Meter) write(o *openHour, before *Seen, k *known) []byte {
 	return r.encode()
 }
 
-// seenWritten notes what was written, and forgets hours that did not change since they were written before. A call that comes yet makes its hour
-// anew, and that is joined to what the store has.
+// seenWritten notes what was written.
 func (m *Meter) seenWritten(list []openHour) {
 	for i := range list {
 		o := &list[i]
@@ -149,6 +160,11 @@ func (m *Meter) seenWritten(list []openHour) {
 		o.hour.written = true
 		s.mu.Unlock()
 	}
+}
+
+// forgetHours forgets those that did not change since they were written before. A call that comes yet makes its hour anew, and that is joined to
+// what the store has.
+func (m *Meter) forgetHours() {
 	for i := range m.shards {
 		s := &m.shards[i]
 		s.mu.Lock()

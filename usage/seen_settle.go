@@ -14,36 +14,52 @@ import (
 // Settle turns sketches of days that nothing can change any more into numbers: of each device by hour and day, and by hour and day of each account
 // that account names (empty: of none). From then on it cannot be told of anybody whether they were among the patients. It is to follow
 // RollDays, and does something once a day.
+//
+// Each account has a turn of its own: counts, which are written each second, must not wait for all of them.
 func (s *Store) Settle(account func(gate.DeviceID) gate.AccountID) error {
-	done, err := s.turn()
-	if err != nil {
+	groups, until, err := s.unsettled(account)
+	if err != nil || groups == nil {
 		return err
-	}
-	defer done()
-	const latest = dayLong / 2 // a day has ended everywhere half a day after it has in UTC
-	until := floor(s.state.Minutes-latest, dayLong) / dayLong
-	if until <= s.state.Settled {
-		return nil
-	}
-	devices, err := s.devices(seenHours, nil, 0)
-	if err != nil {
-		return err
-	}
-	groups := make(map[gate.AccountID][]gate.DeviceID)
-	for _, d := range devices {
-		groups[account(d)] = append(groups[account(d)], d)
 	}
 	for _, id := range slices.Sorted(maps.Keys(groups)) {
 		if err := s.settle(id, groups[id], until); err != nil {
 			return fmt.Errorf("sum what devices were seen to do: %w", err)
 		}
 	}
+	done, err := s.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := s.forgetKnown(until); err != nil {
 		return fmt.Errorf("forget which patients accounts have named: %w", err)
 	}
 	next := s.state
 	next.Settled = until
 	return s.setState(next)
+}
+
+// unsettled are the devices by account, and the first day that is not to be settled yet; nil if there is nothing to do.
+func (s *Store) unsettled(account func(gate.DeviceID) gate.AccountID) (groups map[gate.AccountID][]gate.DeviceID, until int64, err error) {
+	done, err := s.turn()
+	if err != nil {
+		return nil, 0, err
+	}
+	defer done()
+	const latest = dayLong / 2 // a day has ended everywhere half a day after it has in UTC
+	until = floor(s.state.Minutes-latest, dayLong) / dayLong
+	if until <= s.state.Settled {
+		return nil, 0, nil
+	}
+	devices, err := s.devices(seenHours, nil, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	groups = make(map[gate.AccountID][]gate.DeviceID)
+	for _, d := range devices {
+		groups[account(d)] = append(groups[account(d)], d)
+	}
+	return groups, until, nil
 }
 
 // settling is what becomes of the devices of an account.
@@ -59,6 +75,11 @@ type settling struct {
 }
 
 func (s *Store) settle(account gate.AccountID, devices []gate.DeviceID, until int64) error {
+	done, err := s.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
 	g := &settling{store: s, txn: s.db.NewTransaction(false), batch: s.db.NewWriteBatch(), strip: s.db.NewWriteBatch(), account: account,
 		hours: map[int64]*Seen{}, days: map[int32]*Seen{}, until: until}
 	defer g.txn.Discard()

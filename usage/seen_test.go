@@ -2,9 +2,11 @@ package usage_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -233,4 +235,28 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// Devices call while hours are written: each patient counts once, and is new once.
+func TestWhomManyNameWhileHoursAreWrittenCountsOnce(t *testing.T) {
+	s := open(t, t.TempDir(), noon)
+	var callers sync.WaitGroup
+	for c := range 8 {
+		callers.Go(func() {
+			for i := range 100 {
+				shows(s, noon, gate.DeviceID([]string{"dev_1", "dev_2"}[c%2]), nil, i, i+1)
+			}
+		})
+	}
+	for range 10 {
+		if err := errors.Join(s.Flush(noon, nil), s.FlushSeen()); err != nil {
+			t.Error(err)
+		}
+	}
+	callers.Wait()
+	must(t, s.FlushSeen())
+	q := acme
+	q.Days = true
+	want(t, "the account", seen(t, s, q), was{"2027-03-01", 101, 101, 1})
+	must(t, s.Close())
 }

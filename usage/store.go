@@ -43,6 +43,7 @@ type Store struct {
 	Meter Meter
 
 	mu    sync.Mutex        // held while anything is written
+	whole sync.Mutex        // held while all hours are written, in several turns
 	use   sync.RWMutex      // read-locked while Badger is in use, locked to close it
 	db    *badger.DB        // nil once closed; guarded by use
 	state state             // guarded by mu
