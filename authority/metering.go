@@ -42,9 +42,12 @@ func (c *Call) meter(o *Outcome) {
 		cell.Behavior = c.Behavior.Name
 	}
 	if c.Allowed() {
-		at = c.authority.now()
+		took := c.authority.since(c.began)
+		if at = c.began.Add(took); took > time.Minute {
+			at = c.authority.now() // the clock may have been set since
+		}
 		cell.Outcome, cell.Cost = o.usage(), int64(c.Behavior.Cost)
-		cell.Latency.Took(at.Sub(c.began))
+		cell.Latency.Took(took)
 		shown.Patients, shown.Status = c.patients(), o.Status
 	} else {
 		cell.Outcome = usage.Outcome(c.Reason.String())
