@@ -48,7 +48,7 @@ func TestTryingFirstChangesNothing(t *testing.T) {
 		"notices": TestNoticesThatDidNotArriveAreShownReplayedAndTold, "roles": TestRolesAndStatesAreRefusedInTheirOwnWay, "loss": TestALossIsShownProposedAndAccepted, "rest": theRest, "findings": TestWhatWasFoundWantingIsAnsweredAndSettled,
 		"import": TestAnImportIsShownWithoutItsTokens, "badge": TestAPersonTakesACertificateByLinkAndRenewsIt,
 		"CAs": TestCAsFollowOneAnotherByTwo, "own": TestACustomerBringsACertificateOfItsOwnCA,
-		"secret": TestThePepperIsRotatedByTwo, "deletion": TestRecordsOfAFormerCustomerGoByTwo,
+		"secret": TestThePepperIsRotatedByTwo, "kit": TestTheSecretIsRotatedAndAKitTaken, "deletion": TestRecordsOfAFormerCustomerGoByTwo,
 	} {
 		t.Run(name, story)
 	}

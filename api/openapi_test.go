@@ -71,7 +71,7 @@ var wire = map[string]any{
 	"PersonCertificate": api.PersonCertificate{}, "Proposal": api.Proposal{}, "Change": api.Change{}, "NewKey": api.NewKey{}, "PersonLink": api.PersonLink{}, "Myself": api.Myself{},
 	"Behaviors": api.Behaviors{}, "Allowance": api.Allowance{}, "NewLowering": api.NewLowering{}, "CA": api.CA{},
 	"CAProposal": gate.CAProposal{}, "NewRotation": api.NewRotation{}, "NewCARequest": api.NewCARequest{}, "NewCA": api.NewCA{}, "NewRetirement": api.NewRetirement{},
-	"Secret": api.Secret{}, "SecretProposal": gate.SecretProposal{}, "Pepper": authority.PepperUse{}, "NewSecretRotation": api.NewSecretRotation{},
+	"Secret": api.Secret{}, "SecretProposal": gate.SecretProposal{}, "SecretRotation": api.SecretRotation{}, "Pepper": authority.PepperUse{}, "NewSecretRotation": api.NewSecretRotation{},
 	"CAAllowance": gate.Allowance{}, "NewCAAllowance": api.NewCAAllowance{}, "CAList": api.CAList{},
 	"Explanation": api.Explanation{}, "Checked": api.Checked{}, "Call": api.Call{}, "Decision": api.Decision{},
 	"Contact": gate.Contact{}, "Grant": gate.Grant{}, "Addresses": gate.Addresses{}, "Act": gate.Act{}, "Ending": gate.Ending{},

@@ -1,11 +1,16 @@
 package api_test
 
 import (
+	"encoding/json"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/onerecord/certgate/api"
+	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
+	"github.com/onerecord/certgate/gatetest"
 )
 
 func TestThePepperIsRotatedByTwo(t *testing.T) {
@@ -46,4 +51,43 @@ func TestThePepperIsRotatedByTwo(t *testing.T) {
 	if old = check[*api.Page[api.Credential]](t)(ben.OldPepperKeys(ctx, api.Query{})); len(old.Items) != 0 {
 		t.Errorf("%+v", old)
 	}
+}
+
+func TestTheSecretIsRotatedAndAKitTaken(t *testing.T) {
+	w, identity := gatetest.NewOnDisk(t)
+	s := openWorld(t, w)
+	cho, eve := s.as("cho"), s.as("eve")
+	s.Advance(time.Minute)
+	proposed := check[*api.Secret](t)(cho.RotateSecret(ctx, api.NewSecretRotation{Change: gate.RotateSecret, Why: "who knew it has left"}))
+	if proposed.Version != 1 || proposed.Proposal.Change != gate.RotateSecret || len(proposed.Recipients) != 1 || proposed.KitDue {
+		t.Errorf("%+v", proposed)
+	}
+	begun := check[*api.Secret](t)(eve.ConfirmSecret(ctx))
+	if begun.Version != 2 || begun.Rotation == nil || begun.Proposal != nil || !begun.KitDue {
+		t.Errorf("%+v", begun)
+	}
+	_, err := cho.RotateSecret(ctx, api.NewSecretRotation{Change: gate.RotateSecret, Why: "once more"})
+	wantKind(t, err, gate.Conflict)
+	for n := 0; check[*api.Secret](t)(cho.Secret(ctx)).Rotation != nil; n++ {
+		if n == 1000 {
+			t.Fatal("the rotation does not come to its end")
+		}
+		s.Advance(time.Second)
+		runtime.Gosched()
+	}
+	made := check[*api.Secret](t)(cho.MakeRecoveryKit(ctx, api.Idempotent("once")))
+	kit := check[certstore.Kit](t)(certstore.ReadKit(strings.NewReader(made.RecoveryKit), identity))
+	if made.KitDue || made.Kit == nil || len(kit.Secret) != 64 || len(kit.Keys) != 4 {
+		t.Errorf("%+v, with %d keys", made, len(kit.Keys))
+	}
+	var replayed bool
+	again := check[*api.Secret](t)(cho.MakeRecoveryKit(ctx, api.Idempotent("once"), api.KeepReplayed(&replayed)))
+	if !replayed || again.RecoveryKit != "" || strings.Contains(check[string](t)(plain(again)), kit.Secret) {
+		t.Errorf("repeated: %+v", again)
+	}
+}
+
+func plain(v any) (string, error) {
+	text, err := json.Marshal(v)
+	return string(text), err
 }

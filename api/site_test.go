@@ -44,7 +44,13 @@ type sites struct {
 
 func open(t testing.TB) *sites {
 	t.Helper()
-	s := &sites{World: gatetest.New(t), t: t}
+	return openWorld(t, gatetest.New(t))
+}
+
+// openWorld puts sites around a world.
+func openWorld(t testing.TB, w *gatetest.World) *sites {
+	t.Helper()
+	s := &sites{World: w, t: t}
 	authority := func() *authority.Authority { return s.Authority }
 	onError := func(_ *http.Request, err error, _ string) {
 		s.mu.Lock()

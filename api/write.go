@@ -204,8 +204,11 @@ func (x *exchange) show(id string) (*shown, error) {
 
 // answer shows one object.
 func (x *exchange) answer(s *shown, created bool) error {
-	if c, ok := s.view.(*Credential); ok {
-		c.Key = x.secret
+	switch v := s.view.(type) {
+	case *Credential:
+		v.Key = x.secret
+	case *Secret:
+		v.RecoveryKit = x.secret
 	}
 	status := http.StatusOK
 	if created {

@@ -233,6 +233,9 @@ func (a *agenda) proposals() []task {
 	if p := a.Secret().Proposal; p != nil {
 		list = append(list, task{fmt.Sprintf("rotation of the %s: proposed by %s", p.Change, a.name(p.Act.By)), "certgate secret confirm"})
 	}
+	if a.Secret().KitDue() {
+		list = append(list, task{"recovery kit of the secret since it was rotated: nobody has taken one", "certgate secret kit > kit.age"})
+	}
 	for _, h := range a.dir.Hosts() {
 		if h.Lowering.Waits(a.now) {
 			list = append(list, task{fmt.Sprintf("host %s lowered to %s: proposed by %s", h.Name, h.Lowering.To, a.name(h.Lowering.ProposedBy)), "certgate host confirm " + h.Name})

@@ -83,6 +83,7 @@ type Authority struct {
 	saved     savedLimits
 	cutOff    cutOffs
 	usage     *usage.Store
+	usageKey  []byte       // under which usage lies on disk; touched by the start and then by the rotation's job alone
 	unkept    time.Time    // since when usage is in memory alone, though there is a data directory; zero: it is on disk
 	diskLow   atomic.Int64 // Unix seconds at which it was last said that the disk is low
 	cleaned   atomic.Int64 // Unix seconds at which old usage was last removed
@@ -133,7 +134,7 @@ func Open(o Options) (*Authority, error) {
 			return nil, err
 		}
 		store, err = certstore.Open(certstore.Options{
-			Dir: o.DataDir, Secret: secret, Random: o.Random, Zones: time.LoadLocation, Log: badgerLog{o.Log.Named("store").Sugar()},
+			Dir: o.DataDir, Secret: secret.Secret, Former: secret.Former, Random: o.Random, Zones: time.LoadLocation, Log: badgerLog{o.Log.Named("store").Sugar()},
 		})
 		if err != nil {
 			return nil, err

@@ -64,7 +64,7 @@ func (a *Authority) Release(by By, device gate.DeviceID, certification gate.Cert
 		if err != nil {
 			return gate.Event{}, err
 		}
-		if notice.SealedLink, err = a.store.Seal(linkLabel(notice.ID), []byte(link)); err != nil {
+		if notice.SealedLink, err = tx.Seal(linkLabel(notice.ID), []byte(link)); err != nil {
 			return gate.Event{}, err
 		}
 		e.Notice = notice.ID

@@ -18,6 +18,8 @@ func runHelper() bool {
 		recoverAndDie(&outside{})
 	case "calls":
 		callUntilKilled(&outside{})
+	case "rotate":
+		rotateUntilKilled(&outside{})
 	case "open":
 		openOnce()
 	default:

@@ -134,7 +134,7 @@ func TestTheKitOpensAndHoldsWhatCannotBeMadeAgain(t *testing.T) {
 	must(t, err)
 	secret, err := certstore.ReadSecret(p.secret)
 	must(t, err)
-	if kit.Secret != hex.EncodeToString(secret[:]) {
+	if kit.Secret != hex.EncodeToString(secret.Secret[:]) {
 		t.Error("the kit holds another secret")
 	}
 	var names []string

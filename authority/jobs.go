@@ -52,6 +52,7 @@ func (a *Authority) table() jobs {
 		{name: "blocked-keys", every: time.Hour, run: a.blockKnown},
 		{name: "foreign-crls", every: 5 * time.Second, slow: true, send: a.readLists},
 		{name: "retired-cas", every: 10 * time.Second, slow: true, send: a.revokeRetired},
+		{name: "secret", every: time.Second, slow: true, send: a.carryRotation},
 		{name: "checkpoint", every: time.Second, run: a.signCheckpoint},
 		{name: "checkpoint-file", every: time.Second, slow: true, run: a.keepOutside},
 		{name: "checkpoint-webhook", every: time.Second, slow: true, send: a.carryCheckpoint},

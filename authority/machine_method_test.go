@@ -28,6 +28,7 @@ var elsewhere = map[string]string{
 	"ProposeLoss":      "the machine's store is never older than what lies outside: quarantine_test.go",
 	"AcceptLoss":       "as ProposeLoss",
 	"GrantExtra":       "the model has no limits, and what is used of them decides: extra_test.go",
+	"RecoveryKit":      "the machine's store is in memory and has no secret: changeover_test.go",
 	"RenewKey":         "of a customer's own call, which no member of staff makes: renewal_test.go",
 	"RenewCertificate": "as RenewKey",
 	"AllowCA":          "of a customer's own CA, which nobody in the machine has: own_test.go",

@@ -17,12 +17,15 @@ func (x *machine) rotateSecret() {
 	if x.secret.peppers == certstore.MaxTokenPeppers-1 {
 		return // imported tokens could stand under no further one
 	}
-	change, why := sampled(x, "change", []gate.SecretChange{gate.RotatePepper, gate.RotatePepper, "nonsense"}), x.why()
+	change, why := sampled(x, "change", []gate.SecretChange{gate.RotatePepper, gate.RotatePepper, gate.RotatePepper, gate.RotateSecret, "nonsense"}), x.why()
 	a := x.actor(gate.ManageSecret, tag(x.Directory().Secret()))
 	r := a.refusals(gate.ManageSecret)
-	r.when(change == "nonsense" || why == "", gate.Invalid)
+	r.when(change == "nonsense" || why == "" || change == gate.RotateSecret, gate.Invalid) // the machine's store is in memory: nobody is on record for kits
 	x.try(attempt{name: "RotateSecret", by: a, refused: r,
-		do:     func(by authority.By) error { _, err := x.RotateSecret(by, change, why); return err },
+		do: func(by authority.By) error {
+			_, err := x.RotateSecret(by, authority.SecretRotation{Change: change, Why: why})
+			return err
+		},
 		commit: func() { x.secret.replaced, x.secret.by = x.secret.by != "", a.id }})
 }
 

@@ -66,8 +66,12 @@ func (c *Call) zone() *time.Location {
 // openUsage opens usage beside the store. If that fails even with a new directory, calls are counted in memory alone: no request fails for
 // usage, and the metric of its lag and the failing job tell.
 func (a *Authority) openUsage() error {
-	o := usage.Options{Dir: a.store.Dir(), Key: a.store.UsageKey(), Now: a.now(), Log: badgerLog{a.log.Named("usage").Sugar()}}
+	o := usage.Options{Dir: a.store.Dir(), Sketch: a.store.SketchKey(), Now: a.now(), Log: badgerLog{a.log.Named("usage").Sugar()}}
 	var err error
+	if o.Key, err = a.rewrapUsage(usage.Dir(o.Dir)); err != nil {
+		a.log.Error("the keys of usage stay under the former secret for now", zap.Error(err))
+	}
+	a.usageKey = o.Key
 	if a.usage, err = usage.Open(o); err != nil && o.Dir != "" {
 		a.log.Error("usage cannot be kept on disk; it is counted in memory and lost when certgate stops, and so is what is used of quotas. "+
 			"See to the disk of data_dir and start certgate again", zap.Error(err))

@@ -12,7 +12,7 @@ import (
 // pepper draws a new version, by two.
 func pepper(t *testing.T, w *gatetest.World) {
 	t.Helper()
-	_, err := w.RotateSecret(w.Cho, gate.RotatePepper, "once a year")
+	_, err := w.RotateSecret(w.Cho, authority.SecretRotation{Change: gate.RotatePepper, Why: "once a year"})
 	must(t, err)
 	_, err = w.ConfirmSecret(w.Eve)
 	must(t, err)
@@ -80,16 +80,16 @@ func TestTokensFromBeforePassUnderEachPepper(t *testing.T) {
 
 func TestARotationTakesTwo(t *testing.T) {
 	o := newOffice(t)
-	_, err := o.RotateSecret(o.ben, gate.RotatePepper, "why not")
+	_, err := o.RotateSecret(o.ben, authority.SecretRotation{Change: gate.RotatePepper, Why: "why not"})
 	refused(t, "an operator", err, gate.Forbidden)
-	_, err = o.RotateSecret(o.cho, gate.RotatePepper, "")
+	_, err = o.RotateSecret(o.cho, authority.SecretRotation{Change: gate.RotatePepper})
 	refused(t, "no reason", err, gate.Invalid)
-	_, err = o.RotateSecret(o.cho, "everything", "because")
+	_, err = o.RotateSecret(o.cho, authority.SecretRotation{Change: "everything", Why: "because"})
 	refused(t, "nothing that can be rotated", err, gate.Invalid)
 	_, err = o.ConfirmSecret(o.eve)
 	refused(t, "nothing proposed", err, gate.Conflict)
 
-	_, err = o.RotateSecret(o.cho, gate.RotatePepper, "once a year")
+	_, err = o.RotateSecret(o.cho, authority.SecretRotation{Change: gate.RotatePepper, Why: "once a year"})
 	must(t, err)
 	_, err = o.ConfirmSecret(o.cho)
 	refused(t, "the same admin", err, gate.Forbidden)

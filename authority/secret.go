@@ -40,10 +40,23 @@ func (a *Authority) secret(tx *certstore.Tx, by By) (*gate.Secret, error) {
 	return s, nil
 }
 
+// SecretRotation is a change of the secret that somebody wishes for.
+type SecretRotation struct {
+	Change gate.SecretChange
+	// Recipients are the age public keys of new recovery kits; empty: those of before.
+	Recipients []string
+	Why        string
+}
+
 // RotateSecret proposes a change of the secret or the pepper; a second admin must confirm it.
-func (a *Authority) RotateSecret(by By, change gate.SecretChange, why string) (*gate.Secret, error) {
+func (a *Authority) RotateSecret(by By, in SecretRotation) (*gate.Secret, error) {
 	if err := by.May(gate.ManageSecret); err != nil {
 		return nil, err
+	}
+	if len(in.Recipients) > 0 {
+		if err := certstore.CheckRecipients(in.Recipients); err != nil {
+			return nil, gate.FieldErrorf("recipients", "%s", err)
+		}
 	}
 	var out gate.Secret
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
@@ -51,16 +64,24 @@ func (a *Authority) RotateSecret(by By, change gate.SecretChange, why string) (*
 		if err != nil {
 			return gate.Event{}, err
 		}
-		if out, err = s.Propose(gate.SecretProposal{Change: change, Act: a.act(by, why)}); err != nil {
+		if out, err = s.Propose(gate.SecretProposal{Change: in.Change, Recipients: in.Recipients, Act: a.act(by, in.Why)}); err != nil {
 			return gate.Event{}, err
 		}
+		event := gate.Event{Verb: gate.PepperRotationProposed, Object: out.RecordID(), Why: in.Why}
+		if in.Change == gate.RotateSecret {
+			event.Verb = gate.SecretRotationProposed
+			if err := a.canReplaceSecret(); err != nil {
+				return gate.Event{}, err
+			}
+		}
 		certstore.Put(tx, &out)
-		return gate.Event{Verb: gate.PepperRotationProposed, Object: out.RecordID(), Why: why}, nil
+		return event, nil
 	})
 	return &out, err
 }
 
-// ConfirmSecret makes the change that another admin proposed.
+// ConfirmSecret makes the change that another admin proposed: a new pepper at once; the rotation of the secret begins, and a job carries it
+// through.
 func (a *Authority) ConfirmSecret(by By) (*gate.Secret, error) {
 	if err := by.May(gate.ManageSecret); err != nil {
 		return nil, err
@@ -83,8 +104,14 @@ func (a *Authority) ConfirmSecret(by By) (*gate.Secret, error) {
 		if out, err = s.Confirm(a.act(by, ""), by.names()); err != nil {
 			return gate.Event{}, err
 		}
+		var event gate.Event
+		if s.Proposal.Change == gate.RotatePepper {
+			event, err = a.addPepper(tx, pepper, s.Proposal.Act.Why)
+		} else {
+			event, err = a.beginRotation(tx, &out)
+		}
 		certstore.Put(tx, &out)
-		return a.addPepper(tx, pepper, s.Proposal.Act.Why)
+		return event, err
 	})
 	if err != nil {
 		return nil, err

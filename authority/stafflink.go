@@ -37,7 +37,7 @@ func (a *Authority) mailLink(tx *certstore.Tx, by By, s gate.Staff, token string
 	if err != nil {
 		return s, err
 	}
-	if notice.SealedLink, err = a.store.Seal(linkLabel(notice.ID), []byte(config.PublicURL()+StaffLinkPath+"#"+token)); err != nil {
+	if notice.SealedLink, err = tx.Seal(linkLabel(notice.ID), []byte(config.PublicURL()+StaffLinkPath+"#"+token)); err != nil {
 		return s, err
 	}
 	certstore.Put(tx, notice)

@@ -36,7 +36,7 @@ func (s *Store) badgerOptions(dir string) badger.Options {
 		WithBlockCacheSize(16 << 20).WithIndexCacheSize(8 << 20).
 		// What is compressed before it is encrypted shows by its length what it holds.
 		WithCompression(options.None).
-		WithEncryptionKey(s.keys.badger).WithEncryptionKeyRotationDuration(10 * 24 * time.Hour).
+		WithEncryptionKey(s.keys().badger).WithEncryptionKeyRotationDuration(10 * 24 * time.Hour).
 		WithChecksumVerificationMode(options.OnBlockRead).WithVerifyValueChecksum(true).
 		// A store that was closed in order has all of it in tables, which are checked before they are opened.
 		WithCompactL0OnClose(true)

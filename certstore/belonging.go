@@ -50,7 +50,7 @@ func (tx *Tx) belonging(kind gate.RecordKind, account gate.AccountID, yield func
 			if !bytes.Contains(value, needle) {
 				return nil
 			}
-			text, _, err := tx.store.keys.unwrap(item.Key(), value)
+			text, _, err := tx.store.keys().unwrap(item.Key(), value)
 			body = bytes.Clone(text)
 			return err
 		})
@@ -76,7 +76,7 @@ func (tx *Tx) belonging(kind gate.RecordKind, account gate.AccountID, yield func
 
 // Head is how many events the log has in the cut of a transaction.
 func Head(tx *Tx) (events int64, err error) {
-	h, err := readHead(tx.txn, tx.store.keys)
+	h, err := readHead(tx.txn, tx.store.keys())
 	return h.Events, err
 }
 

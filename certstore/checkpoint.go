@@ -12,7 +12,7 @@ import (
 // keep stages a checkpoint.
 func (tx *Tx) keep(size int64, signed []byte) error {
 	key := checkpointKey(size)
-	value := tx.store.keys.wrap(key, signed)
+	value := tx.store.keys().wrap(key, signed)
 	tx.kept = new(mac)
 	copy(tx.kept[:], value[1:overhead])
 	return tx.set(key, value)
@@ -27,7 +27,7 @@ func (s *Store) LatestCheckpoint() (size int64, signed []byte, err error) {
 		if !it.Valid() {
 			return gate.Errorf(gate.NotFound, "no checkpoint has been made yet")
 		}
-		size, signed, _, err = s.keys.checkpointAt(it.Item())
+		size, signed, _, err = s.keys().checkpointAt(it.Item())
 		return err
 	})
 	return size, signed, err
@@ -43,7 +43,7 @@ func (s *Store) Checkpoints(from int64, n int) ([][]byte, error) {
 		if n == 0 {
 			return nil
 		}
-		_, err := s.keys.eachCheckpoint(tx.txn, from, func(_ int64, signed []byte) bool {
+		_, err := s.keys().eachCheckpoint(tx.txn, from, func(_ int64, signed []byte) bool {
 			list = append(list, signed)
 			return len(list) < n
 		})

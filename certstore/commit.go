@@ -54,7 +54,7 @@ func (tx *Tx) conclude(event *gate.Event) (*change, error) {
 	if tx.kept != nil {
 		c.head.Checkpoints = c.head.Checkpoints.with(*tx.kept)
 	}
-	value, err := c.head.wrap(tx.store.keys)
+	value, err := c.head.wrap(tx.store.keys())
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (tx *Tx) append(event *gate.Event, c *change) error {
 	}
 	tree, hashes := c.tree.Append(leaf)
 	key := eventKey(event.Seq)
-	if err := tx.set(key, tx.store.keys.wrap(key, leaf)); err != nil {
+	if err := tx.set(key, tx.store.keys().wrap(key, leaf)); err != nil {
 		return err
 	}
 	for _, h := range hashes {

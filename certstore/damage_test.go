@@ -29,7 +29,7 @@ func tamper(t *testing.T, dir string, f func(*tampering)) {
 		t.Fatal(err)
 	}
 	if err := db.Update(func(txn *badger.Txn) error {
-		f(&tampering{t, s.keys, txn})
+		f(&tampering{t, s.keys(), txn})
 		return nil
 	}); err != nil {
 		t.Error(err)
@@ -78,7 +78,7 @@ func dataKey(t *testing.T, dir string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry, err := badger.OpenKeyRegistry(badger.KeyRegistryOptions{Dir: filepath.Join(dir, storeName), ReadOnly: true, EncryptionKey: s.keys.badger})
+	registry, err := badger.OpenKeyRegistry(badger.KeyRegistryOptions{Dir: filepath.Join(dir, storeName), ReadOnly: true, EncryptionKey: s.keys().badger})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,5 +36,5 @@
 // Reading order: keys.go (the keyspace), record.go (the stored form), head.go, tx.go, commit.go and write.go (how a change is made),
 // store.go, load.go and explain.go (what a start checks, and how it names what is wrong), files.go, tables.go and newest.go (what it checks
 // before and beside Badger), directory.go and links.go, log.go, checkpoint.go and signing.go (what auditors ask for). Beside them: trust.go (CA
-// certificates for Caddy), secret.go and kit.go (what must not be lost).
+// certificates for Caddy), secret.go and kit.go (what must not be lost), rekey.go, remake.go and lasting.go (how the secret is changed).
 package certstore

@@ -117,7 +117,8 @@ func golden() map[gate.RecordKind]gate.Record {
 			Request: &gate.CARequest{CSR: []byte{9}, PublicKey: fixedPrint(15), SealedKey: []byte{10}, At: later, By: "stf_cho"},
 		},
 		&gate.Pepper{Version: 1, Sealed: []byte{9}, CreatedAt: dawn},
-		&gate.Secret{Version: 2, Since: dawn, Recipients: []string{"age1"}, Proposal: &gate.SecretProposal{Change: gate.RotatePepper, Act: act, Replaced: true}},
+		&gate.Secret{Version: 2, Since: dawn, Recipients: []string{"age1"}, Lasting: []byte{11}, Rotation: &act, Kit: &act,
+			Proposal: &gate.SecretProposal{Change: gate.RotateSecret, Recipients: []string{"age1"}, Act: act, Replaced: true}},
 		&gate.BehaviorTable{
 			Behaviors:  []gate.Behavior{{Name: "fhir-query", Method: "GET", Path: "/fhir/*", Cost: 1, WebSocket: true}},
 			Allowances: []gate.Behavior{{Name: "old", Method: "GET", Path: "/old/*", Cost: 2, WebSocket: true}},

@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"hash"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/onerecord/certgate/gate"
 )
@@ -78,12 +80,14 @@ const (
 
 // keyring holds what is derived from the secret.
 type keyring struct {
-	badger   []byte
-	seal     []byte
-	patients []byte
-	usage    []byte
-	log      logName
-	macs     sync.Pool // of hash.Hash, an HMAC under the MAC key; a fresh one costs two allocations and two blocks of SHA-256
+	badger  []byte
+	usage   []byte
+	seal    cipher.AEAD
+	lasting lastingKeys // what outlives the secret, if it is the first
+	macs    sync.Pool   // of hash.Hash, an HMAC under the MAC key; a fresh one costs two allocations and two blocks of SHA-256
+
+	// former is that of the secret before, while a rotation goes on: what was written under it is still read. Nothing is written under it.
+	former atomic.Pointer[keyring]
 }
 
 func newKeyring(secret [32]byte) (*keyring, error) {
@@ -99,21 +103,22 @@ func newKeyring(secret [32]byte) (*keyring, error) {
 	if k.badger, err = derive(badgerLabel); err != nil {
 		return nil, err
 	}
-	if k.seal, err = derive(sealLabel); err != nil {
-		return nil, err
-	}
-	if k.patients, err = derive(hashLabel); err != nil {
-		return nil, err
-	}
 	if k.usage, err = derive(usageLabel); err != nil {
 		return nil, err
 	}
-	seed, err := derive(logLabel)
+	seal, err := derive(sealLabel)
 	if err != nil {
 		return nil, err
 	}
-	if k.log, err = nameLog([32]byte(seed)); err != nil {
+	if k.seal, err = newAEAD(seal); err != nil {
 		return nil, err
+	}
+	for i, label := range []string{logLabel, hashLabel, usageLabel} {
+		key, err := derive(label)
+		if err != nil {
+			return nil, err
+		}
+		k.lasting[i] = [32]byte(key)
 	}
 	key, err := derive(macLabel)
 	if err != nil {
@@ -123,12 +128,24 @@ func newKeyring(secret [32]byte) (*keyring, error) {
 	return &k, nil
 }
 
-// PatientKey is the key under which identifiers of patients are hashed. It comes from the secret, so that what was counted before a restart
-// still counts.
-func (s *Store) PatientKey() []byte { return s.keys.patients }
+// keys are those of the secret as it is now. Whoever is in a transaction keeps the same to its end.
+func (s *Store) keys() *keyring { return s.ring.Load() }
 
-// UsageKey is the key under which usage is encrypted, which is a database of its own.
-func (s *Store) UsageKey() []byte { return s.keys.usage }
+// PatientKey is the key under which identifiers of patients are hashed. It comes from the first secret, so that what was counted before a restart
+// or a rotation still counts.
+func (s *Store) PatientKey() []byte { return s.lasting.keys[patientKey][:] }
+
+// SketchKey is the key under which usage hashes patients and networks to count different ones: that under which it was encrypted first.
+func (s *Store) SketchKey() []byte { return s.lasting.keys[sketchKey][:] }
+
+// UsageKeys are the key under which usage is encrypted, which is a database of its own, and while the secret is being rotated the one before.
+func (s *Store) UsageKeys() (key, former []byte) {
+	k := s.keys()
+	if f := k.former.Load(); f != nil {
+		former = f.usage
+	}
+	return k.usage, former
+}
 
 // Dir is the data directory; empty for a store in memory.
 func (s *Store) Dir() string { return s.options.Dir }

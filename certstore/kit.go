@@ -36,28 +36,42 @@ type KitKey struct {
 // maxKit bounds what ReadKit takes; a kit has a few kilobytes.
 const maxKit = 1 << 20
 
-// WriteKit writes the kit into a new file, encrypted so that each of the recipients ("age1...") can open it, in age's text form, which also
-// survives being printed.
+// WriteKit writes the kit into a new file.
 func WriteKit(path string, k Kit, recipients []string) error {
+	text, err := SealKit(k, recipients)
+	if err != nil {
+		return err
+	}
+	return createFile(path, text, "recovery kit")
+}
+
+// CheckRecipients says what is wrong with the recipients of a kit.
+func CheckRecipients(list []string) error {
+	_, err := parseRecipients(list)
+	return err
+}
+
+// SealKit encrypts the kit so that each of the recipients ("age1...") can open it, in age's text form, which also survives being printed.
+func SealKit(k Kit, recipients []string) ([]byte, error) {
 	to, err := parseRecipients(recipients)
 	if err != nil {
-		return fmt.Errorf("write the recovery kit: %w", err)
+		return nil, fmt.Errorf("write the recovery kit: %w", err)
 	}
 	body, err := json.MarshalIndent(k, "", "  ") //nolint:gosec // G117: the secret is what the kit is for; it is encrypted below
 	if err != nil {
-		return fmt.Errorf("write the recovery kit: %w", err)
+		return nil, fmt.Errorf("write the recovery kit: %w", err)
 	}
 	var file bytes.Buffer
 	text := armor.NewWriter(&file)
 	sealed, err := age.Encrypt(text, to...)
 	if err != nil {
-		return fmt.Errorf("encrypt the recovery kit: %w", err)
+		return nil, fmt.Errorf("encrypt the recovery kit: %w", err)
 	}
 	_, err = sealed.Write(body)
 	if err := errors.Join(err, sealed.Close(), text.Close()); err != nil {
-		return fmt.Errorf("encrypt the recovery kit: %w", err)
+		return nil, fmt.Errorf("encrypt the recovery kit: %w", err)
 	}
-	return createFile(path, file.Bytes(), "recovery kit")
+	return file.Bytes(), nil
 }
 
 func parseRecipients(list []string) ([]age.Recipient, error) {

@@ -77,7 +77,7 @@ func (s *Store) Reread() (*Directory, error) {
 		return nil, err
 	}
 	defer s.leave()
-	r, err := read(s.db, s.keys, s.options.Zones)
+	r, err := read(s.db, s.keys(), s.options.Zones)
 	if err != nil {
 		return nil, err
 	}

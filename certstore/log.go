@@ -17,7 +17,7 @@ const maxHashes = 1000
 // Tip is the number of events and the root of their tree, as the newest commit left them: what a checkpoint signs.
 func (s *Store) Tip() (size int64, root audit.Hash, err error) {
 	err = s.View(func(tx *Tx) error {
-		h, err := readHead(tx.txn, s.keys)
+		h, err := readHead(tx.txn, s.keys())
 		size, root = h.Events, audit.Hash(h.Root)
 		return err
 	})
@@ -111,7 +111,7 @@ func (tx *Tx) leaf(seq int64) ([]byte, error) {
 func (s *Store) Verify(o audit.Options) (audit.Report, error) {
 	var report audit.Report
 	err := s.View(func(tx *Tx) error {
-		h, err := readHead(tx.txn, s.keys)
+		h, err := readHead(tx.txn, s.keys())
 		if err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func (s *Store) Verify(o audit.Options) (audit.Report, error) {
 // feed gives v every event that the head counts, and each checkpoint at its place.
 func (tx *Tx) feed(v *audit.Verifier, h head) error {
 	checkpoints := make(map[int64][]byte)
-	found, err := tx.store.keys.eachCheckpoint(tx.txn, 0, func(size int64, signed []byte) bool {
+	found, err := tx.store.keys().eachCheckpoint(tx.txn, 0, func(size int64, signed []byte) bool {
 		checkpoints[size] = signed
 		return true
 	})
@@ -192,7 +192,7 @@ func (tx *Tx) bodiesOf(kind gate.RecordKind, yield func(audit.Record, error) boo
 		item := it.Item()
 		r := audit.Record{Kind: string(kind), ID: string(item.Key()[len(prefix):])}
 		err := item.Value(func(value []byte) error {
-			body, _, err := tx.store.keys.unwrap(item.Key(), value)
+			body, _, err := tx.store.keys().unwrap(item.Key(), value)
 			r.Hash = audit.Hash(gate.FingerprintOf(body))
 			return err
 		})

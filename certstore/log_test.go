@@ -202,7 +202,7 @@ func TestVerifyNamesWhatWasChangedUnderTheOpenStore(t *testing.T) {
 		update(t, s, w.records()...)
 		keep(t, s)
 		txn := s.db.NewTransaction(true)
-		row.damage(&tampering{t, s.keys, txn}, w)
+		row.damage(&tampering{t, s.keys(), txn}, w)
 		if err := txn.Commit(); err != nil {
 			t.Fatal(err)
 		}

@@ -42,6 +42,9 @@ func (k *keyring) unwrap(key, value []byte) (body []byte, m mac, err error) {
 	copy(m[:], value[1:overhead])
 	// The MAC before the version: an unknown version is only worth believing if we wrote it.
 	if want := k.mac(key, value[0], body); !hmac.Equal(want[:], m[:]) {
+		if former := k.former.Load(); former != nil {
+			return former.unwrap(key, value)
+		}
 		return nil, m, errMAC
 	}
 	if value[0] != formVersion {

@@ -9,20 +9,16 @@ import (
 	"sync"
 )
 
-// sealer encrypts single values: version | nonce | AES-256-GCM ciphertext, with the label as additional data.
-type sealer struct {
-	aead cipher.AEAD
-
-	mu     sync.Mutex // guards random, which need not be safe for concurrent use
-	random io.Reader
-}
-
+// A sealed value is version | nonce | AES-256-GCM ciphertext, with the label as additional data.
 const sealVersion = 1
 
-func newSealer(key []byte, random io.Reader) (*sealer, error) {
-	if random == nil {
-		return nil, errors.New("a store needs a source of random numbers")
-	}
+// nonces draws them for sealing; the source need not be safe for concurrent use.
+type nonces struct {
+	mu     sync.Mutex
+	source io.Reader
+}
+
+func newAEAD(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, fmt.Errorf("make the sealing cipher: %w", err)
@@ -31,30 +27,50 @@ func newSealer(key []byte, random io.Reader) (*sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the sealing cipher: %w", err)
 	}
-	return &sealer{aead: aead, random: random}, nil
+	return aead, nil
 }
 
-func (s *sealer) seal(label string, plaintext []byte) ([]byte, error) {
-	out := make([]byte, 1+s.aead.NonceSize(), 1+s.aead.NonceSize()+len(plaintext)+s.aead.Overhead())
+func (s *Store) seal(label string, plaintext []byte) ([]byte, error) {
+	aead := s.keys().seal
+	out := make([]byte, 1+aead.NonceSize(), 1+aead.NonceSize()+len(plaintext)+aead.Overhead())
 	out[0] = sealVersion
 	nonce := out[1:]
-	s.mu.Lock()
-	_, err := io.ReadFull(s.random, nonce)
-	s.mu.Unlock()
+	s.nonces.mu.Lock()
+	_, err := io.ReadFull(s.nonces.source, nonce)
+	s.nonces.mu.Unlock()
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: draw a nonce: %w", label, err)
 	}
-	return s.aead.Seal(out, nonce, plaintext, []byte(label)), nil //nolint:gosec // G407: the nonce was drawn above
+	return aead.Seal(out, nonce, plaintext, []byte(label)), nil //nolint:gosec // G407: the nonce was drawn above
 }
 
-func (s *sealer) unseal(label string, sealed []byte) ([]byte, error) {
-	if len(sealed) < 1+s.aead.NonceSize() || sealed[0] != sealVersion {
-		return nil, fmt.Errorf("unseal %s: %d bytes that were not sealed by this program", label, len(sealed))
+// unseal opens a sealed value; stale says that it was sealed under the secret before.
+func (k *keyring) unseal(label string, sealed []byte) (plaintext []byte, stale bool, err error) {
+	n := k.seal.NonceSize()
+	if len(sealed) < 1+n || sealed[0] != sealVersion {
+		return nil, false, fmt.Errorf("unseal %s: %d bytes that were not sealed by this program", label, len(sealed))
 	}
-	nonce, ciphertext := sealed[1:1+s.aead.NonceSize()], sealed[1+s.aead.NonceSize():]
-	plaintext, err := s.aead.Open(nil, nonce, ciphertext, []byte(label))
-	if err != nil {
-		return nil, fmt.Errorf("unseal %s: it was sealed under another secret or label, or changed: %w", label, err)
+	plaintext, err = k.seal.Open(nil, sealed[1:1+n], sealed[1+n:], []byte(label))
+	if err == nil {
+		return plaintext, false, nil
 	}
-	return plaintext, nil
+	if former := k.former.Load(); former != nil {
+		if plaintext, _, err := former.unseal(label, sealed); err == nil {
+			return plaintext, true, nil
+		}
+	}
+	return nil, false, fmt.Errorf("unseal %s: it was sealed under another secret or label, or changed: %w", label, err)
 }
+
+// Reseal seals what was sealed under the secret before anew, while a rotation goes on; changed says whether it was.
+func (tx *Tx) Reseal(label string, sealed []byte) (again []byte, changed bool, err error) {
+	plaintext, stale, err := tx.store.keys().unseal(label, sealed)
+	if err != nil || !stale {
+		return sealed, false, err
+	}
+	again, err = tx.store.seal(label, plaintext)
+	return again, err == nil, err
+}
+
+// errNoRandom refuses a store that could seal nothing.
+var errNoRandom = errors.New("a store needs a source of random numbers")

@@ -13,8 +13,8 @@ func TestTheSecretIsReadAsItWasWritten(t *testing.T) {
 	if err := WriteSecret(name, secret); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ReadSecret(name); err != nil || got != secret {
-		t.Errorf("%x, error %v", got, err)
+	if got, err := ReadSecret(name); err != nil || got != (Secrets{Secret: secret}) {
+		t.Errorf("%v, error %v", got, err)
 	}
 	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 || info.Size() != 65 {
 		t.Errorf("%v, error %v", info, err)
@@ -22,8 +22,8 @@ func TestTheSecretIsReadAsItWasWritten(t *testing.T) {
 	if err := WriteSecret(name, [32]byte{}); err == nil || !strings.Contains(err.Error(), "not written over") {
 		t.Errorf("writing over it: error %v", err)
 	}
-	if got, err := ReadSecret(name); err != nil || got != secret {
-		t.Errorf("afterwards %x, error %v", got, err)
+	if got, err := ReadSecret(name); err != nil || got != (Secrets{Secret: secret}) {
+		t.Errorf("afterwards %v, error %v", got, err)
 	}
 }
 
@@ -41,7 +41,11 @@ func TestAnythingElseIsNoSecretFile(t *testing.T) {
 		{"empty", "", 0o600, "0 characters"},
 		{"too short", good[:62] + "\n", 0o600, "62 characters in its line, not 64"},
 		{"too long", good + "00\n", 0o600, "66 characters"},
-		{"two lines", good + "\n\n", 0o600, "65 characters"},
+		{"an empty second line", good + "\n\n", 0o600, "0 characters"},
+		{"half a second line", good + "\n" + good[:10] + "\n", 0o600, "10 characters"},
+		{"a second line that is none", good + "\n" + good[:63] + "g\n", 0o600, "no hexadecimal digits"},
+		{"the same line twice", good + "\n" + good + "\n", 0o600, "the same line twice"},
+		{"three lines", good + "\n" + good + "\n" + good[:2], 0o600, "3 lines"},
 		{"blank before", " " + good[1:] + "\n", 0o600, "no hexadecimal digits"},
 		{"not hexadecimal", good[:63] + "g\n", 0o600, "no hexadecimal digits"},
 		{"binary", strings.Repeat("\x00", 64), 0o600, "no hexadecimal digits"},
@@ -54,8 +58,8 @@ func TestAnythingElseIsNoSecretFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := ReadSecret(name)
-		if err == nil || got != [32]byte{} || !strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %x, error %v, want %q in it", row.name, got, err, row.want)
+		if err == nil || got != (Secrets{}) || !strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v, error %v, want %q in it", row.name, got, err, row.want)
 		}
 		if err != nil && strings.Contains(err.Error(), hidden) {
 			t.Errorf("%s: the error shows the secret: %v", row.name, err)
@@ -71,8 +75,8 @@ func TestAnythingElseIsNoSecretFile(t *testing.T) {
 	if _, err := ReadSecret(filepath.Join(dir, "none", "deeper")); err == nil {
 		t.Error("read from nowhere")
 	}
-	if good, err := ReadSecret(bare(t, good)); err != nil || good[0] != 0xde {
-		t.Errorf("without a newline: %x, error %v", good, err)
+	if good, err := ReadSecret(bare(t, good)); err != nil || good.Secret[0] != 0xde {
+		t.Errorf("without a newline: %v, error %v", good, err)
 	}
 }
 

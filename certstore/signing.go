@@ -35,10 +35,10 @@ func nameLog(seed [32]byte) (logName, error) {
 }
 
 // Origin is the name of the store's log: "certgate/" and the instance.
-func (s *Store) Origin() string { return s.keys.log.origin }
+func (s *Store) Origin() string { return s.lasting.log.origin }
 
 // Vkey is the line by which others recognize the log's checkpoints; see [audit.NewKey]. It is public.
-func (s *Store) Vkey() string { return s.keys.log.vkey }
+func (s *Store) Vkey() string { return s.lasting.log.vkey }
 
 // SignCheckpoint signs what the log is, as of now, keeps that and returns it. Where a checkpoint of this many events is kept already it is that
 // one, with its time. It is bookkeeping: no event says so.
@@ -54,7 +54,7 @@ func (s *Store) SignCheckpoint(now time.Time) (audit.Checkpoint, []byte, error) 
 		if c.Loss, err = lossLine(tx); err != nil {
 			return nil, err
 		}
-		if signed, err = s.keys.log.sign(c); err != nil {
+		if signed, err = s.lasting.log.sign(c); err != nil {
 			return nil, err
 		}
 		return nil, tx.keep(c.Size, signed)
@@ -67,7 +67,7 @@ func (s *Store) SignCheckpoint(now time.Time) (audit.Checkpoint, []byte, error) 
 }
 
 // SealDossier signs what a dossier holds, with the key of the log.
-func (s *Store) SealDossier(seal audit.DossierSeal) ([]byte, error) { return s.keys.log.seal(seal) }
+func (s *Store) SealDossier(seal audit.DossierSeal) ([]byte, error) { return s.lasting.log.seal(seal) }
 
 // lossLine is what every checkpoint says of the latest loss that people have accepted: whoever compares two checkpoints then sees why the later
 // one does not continue the earlier. Empty without one.

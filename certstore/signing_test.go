@@ -49,7 +49,11 @@ func TestTheLogKeepsItsNameAcrossRestarts(t *testing.T) {
 	if _, err := s.OpenCheckpoint(signed); err != nil {
 		t.Error(err)
 	}
-	other, err := newKeyring([32]byte{0xa5})
+	keys, err := newKeyring([32]byte{0xa5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := keys.inherit()
 	if err != nil || other.log.vkey == vkey || other.log.origin == s.Origin() {
 		t.Errorf("another secret gives the log %s, error %v", other.log.vkey, err)
 	}

@@ -23,6 +23,8 @@ type Options struct {
 	Dir string
 	// Secret is the content of the secret file; every key of the store is derived from it.
 	Secret [32]byte
+	// Former is the secret before, while a rotation goes on, as the file says too; nil: none does.
+	Former *[32]byte
 	// Random is where nonces for sealing come from.
 	Random io.Reader
 	// Zones finds time zones for the terms of contracts: time.LoadLocation.
@@ -44,8 +46,9 @@ type Logger interface {
 // Store is an open store. Its methods are safe for concurrent use.
 type Store struct {
 	options   Options
-	keys      *keyring
-	sealer    *sealer
+	ring      atomic.Pointer[keyring]
+	lasting   lasting
+	nonces    nonces
 	directory *Directory
 
 	// writer is held by whoever changes the store; it guards head, tree and unsure.
@@ -53,9 +56,13 @@ type Store struct {
 	head   head
 	tree   audit.Tree
 	unsure bool // a commit failed and may be on disk
+	pass   pass // of Remake
 
 	events  atomic.Int64
 	closing atomic.Bool
+	remade  atomic.Int64                  // values that Remake has looked at in its pass
+	remakes atomic.Int64                  // and that there are
+	reopens atomic.Pointer[chan struct{}] // closed when the store is open again that Rekey has closed; nil: it never did
 
 	// use is read-locked while Badger is in use and locked to open and close it; it guards the fields below. It is only ever
 	// read-locked by trying, so that a transaction within a transaction fails instead of waiting for a Close that waits for it.
@@ -63,6 +70,7 @@ type Store struct {
 	db     *badger.DB // nil while closed
 	newest *newest    // nil in memory
 	lock   *os.File   // nil in memory, and where Badger locks for itself
+	behind bool       // Badger's keys are still encrypted under the former secret
 	stuck  chan error // an attempt to close Badger that was given up on; nil if there is none
 }
 
@@ -108,7 +116,7 @@ func writeFirst(o Options, dir string, first func(*Tx) (gate.Event, error)) erro
 	if err != nil {
 		return err
 	}
-	if s.newest, err = createNewest(dir, s.keys); err != nil {
+	if s.newest, err = createNewest(dir, s.keys()); err != nil {
 		return err
 	}
 	if s.db, err = openBadger(s.badgerOptions(dir)); err != nil {
@@ -156,20 +164,23 @@ func Open(o Options) (*Store, error) {
 }
 
 func newStore(o Options) (*Store, error) {
-	keys, err := newKeyring(o.Secret)
+	if o.Random == nil {
+		return nil, errNoRandom
+	}
+	keys, err := newKeyrings(o.Secret, o.Former)
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := newSealer(keys.seal, o.Random)
-	if err != nil {
-		return nil, err
-	}
-	o.Secret = [32]byte{} // what is derived from it is enough
+	o.Secret, o.Former = [32]byte{}, nil // what is derived from them is enough
 	if o.Log == nil {
 		o.Log = silent{}
 	}
 	var empty audit.Tree
-	s := &Store{options: o, keys: keys, sealer: sealer, directory: newDirectory()}
+	s := &Store{options: o, nonces: nonces{source: o.Random}, directory: newDirectory()}
+	s.ring.Store(keys)
+	if s.lasting, err = keys.first().inherit(); err != nil {
+		return nil, err
+	}
 	s.head = head{Kinds: map[gate.RecordKind]tally{}}
 	s.head.grow(empty)
 	return s, nil
@@ -178,34 +189,20 @@ func newStore(o Options) (*Store, error) {
 // attach opens the files, reads them, and puts what was read in place of what the store held. On an error nothing is left open.
 func (s *Store) attach() (err error) {
 	dir := filepath.Join(s.options.Dir, storeName)
-	if err := presence(dir); err != nil {
-		return err
-	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.detach())
 		}
 	}()
-	if s.lock, err = lockDir(dir); err != nil {
+	if err := s.openFiles(dir); err != nil {
 		return err
 	}
-	if s.newest, err = openNewest(dir, s.keys); err != nil {
-		return err
-	}
-	options := s.badgerOptions(dir).WithBypassLockGuard(s.lock != nil)
-	if err := checkFiles(options); err != nil {
-		return s.newest.judge(dir, err)
-	}
-	if s.db, err = openBadger(options); err != nil {
-		return err
-	}
-	// Badger leaves it to a goroutine to make the names of new files durable; a log that is synced under a name that is not is lost.
-	if err := syncDir(dir); err != nil {
-		return err
-	}
-	r, err := read(s.db, s.keys, s.options.Zones)
+	r, err := read(s.db, s.keys(), s.options.Zones)
 	if err == nil {
 		err = s.newest.check(r.head.Commits)
+	}
+	if err == nil {
+		err = s.adopt(r.state.secret)
 	}
 	if errors.Is(err, errZone) {
 		return fmt.Errorf("open the store: %w; install the time zone database (on Debian: tzdata)", err)
@@ -217,6 +214,28 @@ func (s *Store) attach() (err error) {
 	s.events.Store(r.head.Events)
 	s.directory.replace(r.state)
 	return dropAside(dir)
+}
+
+// openFiles looks at the files and opens them. What it has opened when it fails is the caller's to close.
+func (s *Store) openFiles(dir string) (err error) {
+	if err := presence(dir); err != nil {
+		return err
+	}
+	if s.lock, err = lockDir(dir); err != nil {
+		return err
+	}
+	if s.newest, err = openNewest(dir, s.keys()); err != nil {
+		return err
+	}
+	options := s.badgerOptions(dir).WithBypassLockGuard(s.lock != nil).WithEncryptionKey(s.rewrapped(dir))
+	if err := checkFiles(options); err != nil {
+		return s.newest.judge(dir, err)
+	}
+	if s.db, err = openBadger(options); err != nil {
+		return err
+	}
+	// Badger leaves it to a goroutine to make the names of new files durable; a log that is synced under a name that is not is lost.
+	return syncDir(dir)
 }
 
 // detach closes the files.
@@ -301,7 +320,12 @@ func (s *Store) leave() { s.use.RUnlock() }
 
 // View reads from one consistent cut. Neither Update nor Bookkeep may be called inside f.
 func (s *Store) View(f func(*Tx) error) error {
-	if err := s.enter(); err != nil {
+	err := s.enter()
+	if reopens := s.reopens.Load(); err != nil && reopens != nil && !s.closing.Load() {
+		await(*reopens)
+		err = s.enter()
+	}
+	if err != nil {
 		return err
 	}
 	defer s.leave()
@@ -325,7 +349,7 @@ func (s *Store) Seal(label string, plaintext []byte) ([]byte, error) {
 	if s.closing.Load() {
 		return nil, ErrClosed
 	}
-	return s.sealer.seal(label, plaintext)
+	return s.seal(label, plaintext)
 }
 
 // Unseal opens what Seal closed under the same label.
@@ -333,7 +357,8 @@ func (s *Store) Unseal(label string, sealed []byte) ([]byte, error) {
 	if s.closing.Load() {
 		return nil, ErrClosed
 	}
-	return s.sealer.unseal(label, sealed)
+	plaintext, _, err := s.keys().unseal(label, sealed)
+	return plaintext, err
 }
 
 type silent struct{}

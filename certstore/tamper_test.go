@@ -89,7 +89,7 @@ func (a *attacked) verdicts(tamper func(*tampering)) (start, hourly string) {
 	a.t.Helper()
 	before := raw(a.t, a.Store)
 	a.write(tamper)
-	if _, err := read(a.db, a.keys, a.options.Zones); err != nil {
+	if _, err := read(a.db, a.keys(), a.options.Zones); err != nil {
 		start = err.Error()
 	}
 	if _, err := a.Verify(audit.Options{Vkey: a.Vkey()}); err != nil {
@@ -114,7 +114,7 @@ func (a *attacked) verdicts(tamper func(*tampering)) (start, hourly string) {
 func (a *attacked) write(f func(*tampering)) {
 	a.t.Helper()
 	if err := a.db.Update(func(txn *badger.Txn) error {
-		f(&tampering{a.t, a.keys, txn})
+		f(&tampering{a.t, a.keys(), txn})
 		return nil
 	}); err != nil {
 		a.t.Fatal(err)

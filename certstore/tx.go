@@ -100,7 +100,7 @@ func (tx *Tx) read(key []byte) ([]byte, mac, error) {
 	if err != nil {
 		return nil, mac{}, err
 	}
-	return tx.store.keys.unwrap(key, value)
+	return tx.store.keys().unwrap(key, value)
 }
 
 // Put stages a record, new or changed. What is wrong with it surfaces when the transaction commits. A record that is what is stored
@@ -159,7 +159,7 @@ func (tx *Tx) stage(w *write) error {
 			return nil
 		}
 	}
-	value := tx.store.keys.wrap(w.key, w.after)
+	value := tx.store.keys().wrap(w.key, w.after)
 	copy(w.has[:], value[1:overhead])
 	if err := tx.set(w.key, value); err != nil {
 		return err
@@ -185,14 +185,15 @@ func tooBig(err error) error {
 	return err
 }
 
-// Seal is [Store.Seal], for what is stored by the very first commit.
+// Seal is [Store.Seal], for what this transaction stores.
 func (tx *Tx) Seal(label string, plaintext []byte) ([]byte, error) {
-	return tx.store.sealer.seal(label, plaintext)
+	return tx.store.seal(label, plaintext)
 }
 
 // Unseal is [Store.Unseal].
 func (tx *Tx) Unseal(label string, sealed []byte) ([]byte, error) {
-	return tx.store.sealer.unseal(label, sealed)
+	plaintext, _, err := tx.store.keys().unseal(label, sealed)
+	return plaintext, err
 }
 
 // The three sorts of transaction, by what they may write.

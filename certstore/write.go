@@ -90,7 +90,7 @@ func (s *Store) settle(c *change) {
 // rebuild reads the records again and puts them in the place of the directory, after a commit that deleted some: what hangs together there is made to
 // grow, not to shrink. It takes as long as a start; whoever reads meanwhile finds what was there before.
 func (s *Store) rebuild() {
-	r, err := read(s.db, s.keys, s.options.Zones)
+	r, err := read(s.db, s.keys(), s.options.Zones)
 	if err != nil {
 		s.unsure = true
 		s.options.Log.Errorf("certstore: read the store after a deletion; it will be reread before the next change: %v", err)

@@ -38,6 +38,11 @@ const (
 	StoreQuarantined        Verb = "store.quarantined"
 	LossProposed            Verb = "store.loss-proposed"
 	LossAccepted            Verb = "store.loss-accepted"
+	SecretRotationProposed  Verb = "secret.rotation-proposed"
+	SecretRotationBegan     Verb = "secret.rotation-began"
+	SecretResealed          Verb = "secret.resealed" // keys and peppers are sealed under the new secret
+	SecretRotated           Verb = "secret.rotated"
+	RecoveryKitMade         Verb = "secret.kit-made"
 	PepperRotationProposed  Verb = "pepper.rotation-proposed"
 	PepperRotated           Verb = "pepper.rotated"
 	CACreated               Verb = "ca.created"

@@ -3,12 +3,14 @@ package gatetest
 import (
 	"context"
 	"encoding/binary"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/onerecord/certgate/authority"
+	"github.com/onerecord/certgate/certstore"
 	"github.com/onerecord/certgate/gate"
 )
 
@@ -69,27 +71,55 @@ func Settings() authority.Settings {
 func New(t testing.TB) *World {
 	t.Helper()
 	w := &World{t: t, clock: clock{now: Epoch}, Badges: make(map[string]authority.Badge)}
-	store, badges, err := authority.FoundInMemory(authority.Setup{
+	store, badges, err := authority.FoundInMemory(w.setup())
+	w.must(err)
+	w.open(badges, authority.Options{Store: store})
+	return w
+}
+
+// NewOnDisk is New in a directory of the test's own, with the secret in a file, for what needs those. The identity opens recovery kits.
+func NewOnDisk(t testing.TB) (w *World, identity string) {
+	t.Helper()
+	dir := t.TempDir()
+	w = &World{t: t, clock: clock{now: Epoch}, Badges: make(map[string]authority.Badge)}
+	identity, recipient, err := certstore.NewIdentity()
+	w.must(err)
+	setup := w.setup()
+	setup.DataDir, setup.SecretFile, setup.KitFile = filepath.Join(dir, "data"), filepath.Join(dir, "secret"), filepath.Join(dir, "kit.age")
+	setup.Recipients = []string{recipient}
+	badges, err := authority.Init(setup)
+	w.must(err)
+	w.open(badges, authority.Options{DataDir: setup.DataDir, SecretFile: setup.SecretFile})
+	return w, identity
+}
+
+func (w *World) setup() authority.Setup {
+	return authority.Setup{
 		Admins: []authority.Admin{
 			{Name: "cho", Email: "cho@example.com", Roles: []gate.Role{gate.Approver, gate.Admin}},
 			{Name: "eve", Email: "eve@example.com", Roles: []gate.Role{gate.Issuer, gate.Admin}},
 		},
 		Now: w.clock.read, NewID: w.newID,
-	})
-	w.must(err)
+	}
+}
+
+// open starts the authority and brings the people in.
+func (w *World) open(badges []authority.Badge, o authority.Options) {
+	w.t.Helper()
 	for _, b := range badges {
 		w.Badges[b.Name] = b
 	}
-	w.Authority, err = authority.Open(authority.Options{Store: store, Now: w.clock.read, NewID: w.newID, NoJobs: true})
+	o.Now, o.NewID, o.NoJobs = w.clock.read, w.newID, true
+	var err error
+	w.Authority, err = authority.Open(o)
 	w.must(err)
-	t.Cleanup(w.close)
+	w.t.Cleanup(w.close)
 	w.Config, err = w.Start(Settings())
 	w.must(err)
 	w.Tick(context.Background(), w.Now())
 	w.Cho, w.Eve = w.by("cho"), w.by("eve")
 	w.hire("ben", gate.Interviewer, gate.Operator)
 	w.Ben = w.by("ben")
-	return w
 }
 
 // newID counts up, so that tests and golden files are told the same identifiers every time.

@@ -21,6 +21,8 @@ type Options struct {
 	Dir string
 	// Key encrypts it: 32 bytes, derived from the secret.
 	Key []byte
+	// Sketch is the key under which patients and networks are hashed, to be counted: it outlives the secret. Nil: Key.
+	Sketch []byte
 	// Now is the time at which it is opened: for the name under which a damaged one is moved aside, and for where a new one begins.
 	Now time.Time
 	// Free says how many bytes are free where Dir lies; nil: the system is asked.
@@ -42,10 +44,14 @@ type Store struct {
 	// Meter counts; Flush writes what it counted.
 	Meter Meter
 
+	dir     string
+	options Options
+
 	mu    sync.Mutex        // held while anything is written
 	whole sync.Mutex        // held while all hours are written, in several turns
 	use   sync.RWMutex      // read-locked while Badger is in use, locked to close it
-	db    *badger.DB        // nil once closed; guarded by use
+	db    *badger.DB        // nil while closed; guarded by use
+	ended bool              // closed for good; guarded by use
 	state state             // guarded by mu
 	notes map[string]uint64 // guarded by mu; hashes of the notes on disk, by key
 
@@ -80,13 +86,16 @@ const (
 	DaysKept     = 6 * 366 * 24 * time.Hour
 )
 
+// Dir is where usage lies in a data directory.
+func Dir(dataDir string) string { return filepath.Join(dataDir, dirName) }
+
 // Open opens usage, and makes it if there is none. What cannot be read is moved aside, to usage.damaged-TIME, and a new one begun: counts
 // must not keep the gate shut. The log says so.
 func Open(o Options) (*Store, error) {
 	if o.Dir == "" {
 		return openIn("", o)
 	}
-	dir := filepath.Join(o.Dir, dirName)
+	dir := Dir(o.Dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the directory for usage: %w", err)
 	}
@@ -111,25 +120,48 @@ func openIn(dir string, o Options) (s *Store, err error) {
 			s, err = nil, fmt.Errorf("badger cannot read it: %v", p)
 		}
 	}()
-	if dir != "" {
-		if err := checkTables(dir); err != nil {
-			return nil, err
-		}
-	}
-	db, err := badger.Open(badgerOptions(dir, &o))
+	db, err := openBadger(dir, &o)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	s = &Store{db: db, notes: make(map[string]uint64)}
+	s = &Store{db: db, notes: make(map[string]uint64), dir: dir, options: o}
 	s.Meter.keys.secret = o.Key
 	if s.free = o.Free; s.free == nil && dir != "" {
 		s.free = func() (int64, error) { return freeIn(dir) }
+	}
+	if o.Sketch != nil {
+		s.Meter.keys.secret = o.Sketch
 	}
 	s.flushed.Store(o.Now.UnixNano())
 	if err := s.load(o.Now); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// openBadger opens it without the logs that a death left empty: they hold nothing, and Badger would refuse them.
+func openBadger(dir string, o *Options) (*badger.DB, error) {
+	if dir == "" {
+		return badger.Open(badgerOptions(dir, o))
+	}
+	for _, pattern := range []string{"*.mem", "*.vlog"} {
+		names, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if info, err := os.Stat(name); err != nil || info.Size() > 0 {
+				continue
+			}
+			if err := os.Remove(name); err != nil {
+				return nil, fmt.Errorf("remove an empty log: %w", err)
+			}
+		}
+	}
+	if err := checkTables(dir); err != nil {
+		return nil, err
+	}
+	return badger.Open(badgerOptions(dir, o))
 }
 
 // badgerOptions are for many small values that are written over and over, and for one sync a flush.
@@ -194,6 +226,7 @@ func (s *Store) load(now time.Time) error {
 func (s *Store) Close() error {
 	s.use.Lock()
 	defer s.use.Unlock()
+	s.ended = true
 	if s.db == nil {
 		return nil
 	}
@@ -203,6 +236,33 @@ func (s *Store) Close() error {
 		return fmt.Errorf("close usage: %w", err)
 	}
 	return nil
+}
+
+// Reopen closes it, lets rewrite change the file of its keys in its directory, and opens it under the key that rewrite returns, as before if that is
+// the old one. Readers and flushes wait meanwhile; counting goes on. If it does not open, what is counted stays in memory until Reopen is called again.
+func (s *Store) Reopen(rewrite func(dir string) (key []byte, err error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.use.Lock()
+	defer s.use.Unlock()
+	if s.ended || s.dir == "" {
+		return nil
+	}
+	if s.db != nil {
+		db := s.db
+		s.db = nil
+		if err := db.Close(); err != nil {
+			return fmt.Errorf("close usage: %w", err)
+		}
+	}
+	key, failed := rewrite(s.dir)
+	s.options.Key = key
+	db, err := openBadger(s.dir, &s.options)
+	if err != nil {
+		return errors.Join(failed, fmt.Errorf("open usage again: %w", err))
+	}
+	s.db = db
+	return failed
 }
 
 // ErrClosed says that the store was closed.

@@ -92,6 +92,22 @@ func TestAMinuteThatWasBegunBeforeARestartGoesOn(t *testing.T) {
 	must(t, s.Close())
 }
 
+func TestALogThatADeathLeftEmptyIsNoDamage(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, noon)
+	count(s, noon, 3)
+	must(t, s.Flush(noon, nil))
+	must(t, s.Close())
+	for _, name := range []string{"00077.mem", "000077.vlog"} {
+		must(t, os.WriteFile(filepath.Join(usage.Dir(dir), name), nil, 0o600))
+	}
+	s = open(t, dir, noon)
+	if got := calls(t, s, ever[0], ever[1]); got != 3 {
+		t.Errorf("%d calls, want 3", got)
+	}
+	must(t, s.Close())
+}
+
 // Whatever the clock does, and however often usage is written, summed, removed from and opened again: what was flushed counts once.
 func TestNothingIsLostOrCountedTwice(t *testing.T) {
 	zones := map[string]*time.Location{}
