@@ -112,11 +112,13 @@ func (a *Authority) heldList(ca *gate.CA, known *gate.RevocationList) (*issuer.R
 		return nil, err
 	}
 	if der == nil {
+		a.lists.lose(known)
 		return nil, errNoList
 	}
 	list, err := issuer.ReadRevocationList(der, cert)
 	if err != nil {
 		a.log.Error("a revocation list that was kept cannot be read any more; it is fetched again", zap.String("ca", ca.RecordID()), zap.Error(err))
+		a.lists.lose(known)
 		return nil, errNoList
 	}
 	return list, nil
@@ -282,6 +284,13 @@ func (f *foreignLists) note(in *map[gate.Fingerprint]gate.Fingerprint, l *gate.R
 		*in = make(map[gate.Fingerprint]gate.Fingerprint)
 	}
 	(*in)[l.CA] = l.Hash
+}
+
+// lose notes that a list does not lie there any more, so that it is fetched whole the next time, and at once.
+func (f *foreignLists) lose(l *gate.RevocationList) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.found, l.CA)
 }
 
 // revokeListed ends a certificate that its CA has revoked, for good: one that was on hold is brought anew.

@@ -277,4 +277,12 @@ func TestARestartKeepsTheListAndFinishesWhatItRevokes(t *testing.T) {
 	if _, err := b.bring("three", listed); err == nil || !strings.Contains(err.Error(), "on the CA's revocation list") {
 		t.Errorf("after the file was lost: %v", err)
 	}
+	must(t, removeLists(p)) // while it runs
+	if _, err := b.bring("four", listed); err == nil || !strings.Contains(err.Error(), "no current revocation list") {
+		t.Errorf("as long as it is missing: %v", err)
+	}
+	b.ReadLists(t)
+	if _, err := b.bring("five", listed); err == nil || !strings.Contains(err.Error(), "on the CA's revocation list") {
+		t.Errorf("after it was fetched again: %v", err)
+	}
 }

@@ -183,3 +183,25 @@ func (f *foreignCA) list(t testing.TB, edit func(*x509.RevocationList)) []byte {
 	}
 	return der
 }
+
+func TestACustomersCAMustBeOne(t *testing.T) {
+	for want, edit := range map[string]func(*x509.Certificate){
+		"no CA":          func(c *x509.Certificate) { c.IsCA = false },
+		"may sign":       func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign },
+		"expired at":     func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Hour) },
+		"is not valid":   func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) },
+		"without client": func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} },
+		"critical": func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}}}
+		},
+		"": nil,
+	} {
+		err := CheckCustomersCA(newForeignCA(t, newKey(t), edit).cert, now)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+	if err := CheckCustomersCA(newForeignCA(t, rsaKey(t, 1024), nil).cert, now); err == nil {
+		t.Error("a CA with a weak key")
+	}
+}

@@ -75,6 +75,9 @@ func CheckCustomersCA(ca *x509.Certificate, now time.Time) error {
 	if err := checkInDate(ca, now); err != nil {
 		problems = append(problems, fmt.Errorf("%q %w", ca.Subject.CommonName, err))
 	}
+	if err := checkWeakRSA(ca.PublicKey); err != nil {
+		problems = append(problems, fmt.Errorf("%q has a key that is not allowed: %w", ca.Subject.CommonName, err))
+	}
 	if len(ca.UnhandledCriticalExtensions) > 0 {
 		problems = append(problems, fmt.Errorf("%q has critical extensions that are not understood here: %v", ca.Subject.CommonName, ca.UnhandledCriticalExtensions))
 	}
