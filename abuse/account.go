@@ -70,7 +70,8 @@ type dayNote struct {
 	day              int32           // days since 1970 of the account's zone
 	peaks            [features]level // the highest hour
 	at               [features]uint8 // which of the day it was
-	newcomers        float32         // of the day
+	newcomers        float32         // of the day, summed over its hours
+	people           float32         // likewise, all patients
 	networks, prints uint8
 	scopes           uint64 // kinds of resources that were refused
 	paged            uint8  // quarters in which it went through identifiers in order
@@ -161,6 +162,7 @@ func (a *account) remember(v *view) {
 		}
 	}
 	today.newcomers += float32(c.Newcomers)
+	today.people += float32(c.Patients)
 	today.scopes |= c.Scopes
 	today.networks = max(today.networks, note.networks)
 	today.prints = max(today.prints, note.prints)

@@ -24,7 +24,7 @@ type series struct {
 	medians [slots]level         // of each hour and its two neighbors, in the last Weeks; refreshed each night
 	alone   [slots]level         // of each hour without its neighbors
 	tops    [slots]level         // beside a cliff, its top: see cliff
-	spread  float32              // pooled scale of ln((1+x)/(1+median of the other weeks)), of an hour
+	spread  float32              // pooled scale of how far hours lie from the median of the other weeks; see distance
 	daily   float32              // the same of a day's mean, times the root of its hours: larger where hours of a day go together
 	peak    level                // the highest median
 	credit  float32              // what was not done while the account was down
@@ -37,7 +37,7 @@ func (s *series) learn(hour int64, x float64) {
 	l := levelOf(x)
 	if m := s.medians[slot]; m != 0 {
 		med := m.count()
-		l = min(l, levelOf(med+winsor*s.scale(med)))
+		l = min(l, levelOf(med*math.Pow(1+winsor*s.scale(med, 1)/3, 3)))
 	}
 	s.hours[indexOf(hour)] = l
 }
@@ -83,48 +83,49 @@ func (s *series) refresh(firstHour int64) {
 	s.peak = slices.Max(s.medians[:])
 }
 
-// rescale takes the scales anew. Each hour is compared with the median of the same hour in the other weeks, not of all: with a handful of
-// weeks a median that contains the value flatters it.
+// rescale takes the scales anew. Each hour is compared with the median of the same hours in the other weeks, not of all: with a handful of weeks a
+// median that contains the value flatters it. Only busy hours count, and what independent calls would show anyway is taken out, since scale
+// puts it in again for the hour that is judged.
 func (s *series) rescale() {
-	var (
-		all  [Weeks * slots]float32
-		n    int
-		sums [Weeks * 7]float64
-		nums [Weeks * 7]int
-		buf  [Weeks]level
-	)
-	busy := s.peak.count() / 20
+	var p pool
+	var buf [Weeks]level
+	busy := s.peak.count() / 4
 	for slot := range slots {
-		v := s.samples(slot, buf[:0])
-		if len(v) < ready || s.medians[slot].count() < busy {
-			continue
+		if v := s.samples(slot, buf[:0]); len(v) >= ready && s.medians[slot].count() >= busy {
+			s.residuals(slot, v, &p)
 		}
-		n = s.residuals(slot, v, &pool{all: &all, sums: &sums, nums: &nums, n: n})
 	}
-	if n == 0 {
+	if p.n == 0 {
 		return
 	}
-	s.spread = float32(1.4826 * medianOf(all[:n]))
-	n = 0
-	for d := range sums {
-		if nums[d] >= 2 {
-			all[n] = float32(math.Abs(sums[d]) / math.Sqrt(float64(nums[d])))
+	chance := p.chance / float64(p.n)
+	s.spread = without(1.4826*medianOf(p.all[:p.n]), chance)
+	n := 0
+	for d := range p.sums {
+		if p.nums[d] >= 2 {
+			p.all[n] = float32(math.Abs(p.sums[d]) / math.Sqrt(float64(p.nums[d])))
 			n++
 		}
 	}
-	s.daily = float32(1.4826 * medianOf(all[:n]))
+	s.daily = without(1.4826*medianOf(p.all[:n]), chance)
 }
 
-// pool is what rescale gathers.
+// without takes a variance out of a scale.
+func without(scale, variance float64) float32 {
+	return float32(math.Sqrt(max(0, scale*scale-variance)))
+}
+
+// pool is what rescale gathers: distances of hours, their variance by chance, and the sums of logarithms of days.
 type pool struct {
-	all  *[Weeks * slots]float32
-	n    int
-	sums *[Weeks * 7]float64
-	nums *[Weeks * 7]int
+	all    [Weeks * slots]float32
+	n      int
+	chance float64
+	sums   [Weeks * 7]float64
+	nums   [Weeks * 7]int
 }
 
-// residuals adds how far each sample of an hour lies from the others, and returns how many there are now.
-func (s *series) residuals(slot int, own []level, p *pool) int {
+// residuals adds how far each sample of an hour lies from the others.
+func (s *series) residuals(slot int, own []level, p *pool) {
 	var buf [3 * Weeks]level
 	v := s.samples(slot+1, s.samples(slot-1, append(buf[:0], own...)))
 	sortLevels(v)
@@ -134,13 +135,14 @@ func (s *series) residuals(slot int, own []level, p *pool) int {
 			continue
 		}
 		i, _ := slices.BinarySearch(v, l)
-		r := l.log() - middleWithout(v, i).log()
-		p.all[p.n] = float32(math.Abs(r))
+		med := middleWithout(v, i)
+		r := l.log() - med.log()
+		p.all[p.n] = float32(math.Abs(distance(math.Exp(r))))
 		p.n++
+		p.chance += 1 / (med.count() + 1)
 		p.sums[w*7+slot/24] += r
 		p.nums[w*7+slot/24]++
 	}
-	return p.n
 }
 
 // medianOf is the median of numbers, which it reorders; 0 of none.
@@ -152,19 +154,24 @@ func medianOf(v []float32) float64 {
 	return (float64(v[(len(v)-1)/2]) + float64(v[len(v)/2])) / 2
 }
 
-// scale is how far values lie from a median of med, in the same unit: the pooled scale, but at least the root of the median (what independent
-// calls would show) and a quarter of it.
-func (s *series) scale(med float64) float64 {
-	return max(float64(s.spread)*(med+1), math.Sqrt(med+1), leastScale*med)
+// distance is how far a value lies from what is usual, on the cube-root scale: three times the cube root of their ratio, less one. Counts of calls
+// follow a gamma distribution or nearly so, whose cube root is normal (Wilson and Hilferty, 1931), so that scales of it mean the same for the
+// steady and the uneven; near the usual it is the ratio less one.
+func distance(ratio float64) float64 { return 3 * (math.Cbrt(ratio) - 1) }
+
+// scale is the scale of distance at a median of med: the pooled one and what independent calls would show besides. Uneven makes it larger.
+func (s *series) scale(med, uneven float64) float64 {
+	pooled := max(float64(s.spread)*uneven, leastScale)
+	return math.Sqrt(pooled*pooled + 1/(med+1))
 }
 
-// A job begins and ends at once: its medians rise or fall by more than cliff times from one hour to the next. Jobs start an hour early and some
+// A job begins and ends at once: its medians rise or fall by more than cliff times from one hour to the next. Jobs start an hour or two early and some
 // hours late, so in those hours what is usual is the height of the job.
 const (
 	cliff      = 5
 	cliffLeast = 20 // calls or patients an hour; below, a cliff is a pebble
-	early      = 1
-	late       = 4
+	early      = 2
+	late       = 3
 )
 
 // top is the height of the highest cliff that ends or begins in the hours around one, 0 where there is none.

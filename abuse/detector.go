@@ -17,6 +17,7 @@ type Detector struct {
 	quarter    int64      // likewise, quarters
 	views      []view     // of the window being judged; kept for the next
 	touched    [ruleCount][]touch
+	evidence   evidence          // of the rule being asked; kept off the heap
 	fleet      [features]float64 // how far everybody was above the usual in the last window
 }
 
@@ -173,11 +174,7 @@ func (d *Detector) known(id gate.AccountID) (*account, error) {
 
 // look makes the views of all accounts. Rows are in order of account, as accounts are.
 func (d *Detector) look(w *window, gap bool) {
-	for i := range w.rows {
-		if i == 0 || w.rows[i].Account != w.rows[i-1].Account {
-			d.account(w.rows[i].Account)
-		}
-	}
+	d.meet(w.rows)
 	d.views = slices.Grow(d.views[:0], len(d.accounts))[:len(d.accounts)]
 	var zones zoneOffsets
 	next := 0
@@ -190,6 +187,19 @@ func (d *Detector) look(w *window, gap bool) {
 			a.skip(w)
 		}
 		d.views[i].begin(d, w, &opening{a: a, rows: w.rows[first:next], offset: zones.of(a.profile.Zone, w.at)})
+	}
+}
+
+// meet makes those accounts known that are not.
+func (d *Detector) meet(rows []Row) {
+	at := 0
+	for i := range rows {
+		for at < len(d.accounts) && d.accounts[at].id < rows[i].Account {
+			at++
+		}
+		if at == len(d.accounts) || d.accounts[at].id != rows[i].Account {
+			d.account(rows[i].Account)
+		}
 	}
 }
 

@@ -8,11 +8,11 @@
 //
 // # Baselines
 //
-// What is usual is learned per account and hour of the week (hours of the account's own zone): the median of the last [Weeks] weeks, and one
-// pooled robust scale of how far hours lie from what the other weeks foretell, never less than a quarter of the median or the root of it.
-// Textbook settings (a median and MAD per slot, 3.5 of them) would raise ten false alarms a week and account; so nothing here fires on
-// less than a floor, a ratio and a distance at once, in two of three hours or most of six quarters. Until four weeks are known the
-// volume that the customer declared stands in.
+// What is usual is learned per account and hour of the week (hours of the account's own zone): the median of that hour and its neighbors in the
+// last [Weeks] weeks, and one pooled robust scale of how far hours lie from what the other weeks foretell, on the cube-root scale, where the
+// counts of steady and of uneven customers are alike. Textbook settings (a median and MAD per slot, 3.5 of them) would raise several false alarms
+// a week and account; so nothing here fires on less than a floor, a ratio and a distance at once, in two of three hours or most of six
+// quarters. Until four weeks are known the volume that the customer declared stands in.
 //
 // Five things keep the ordinary from looking like abuse: what everybody does at once (a holiday's end) is taken out of each ([Detector.Hour] is
 // given all accounts); what an account could not do while it was down it may do after; the hours beside an hour count too, because jobs start
@@ -24,4 +24,6 @@
 // A statistical rule may ask for a notice and a throttle, a deterministic one (a certificate with another's key) may ask that the one
 // credential be suspended; nothing here asks for more. [Policy] adds up the findings of an account, lets them fade, and says how far up it
 // stands; a rule that would hit several accounts in one hour is held, because then it is more likely that we are wrong.
+//
+// How well all this tells one from the other is measured by bench/abuse, misses included.
 package abuse

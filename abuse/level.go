@@ -22,8 +22,16 @@ func (l level) log() float64 {
 	return float64(l-1) / levelSteps
 }
 
+// counts are the numbers that levels stand for.
+var counts = func() (all [math.MaxUint16 + 1]float32) {
+	for l := range all {
+		all[l] = float32(math.Expm1(level(l).log()))
+	}
+	return all
+}()
+
 // count is the number that the level stands for.
-func (l level) count() float64 { return math.Expm1(l.log()) }
+func (l level) count() float64 { return float64(counts[l]) }
 
 // sortLevels sorts a handful.
 func sortLevels(v []level) {

@@ -30,11 +30,11 @@ var hourRules = [...]ruling{
 
 // quarterRules are asked of each quarter of an hour, so that what goes fast is found fast.
 var quarterRules = [...]ruling{
-	{Scraping, judgeScraping, 5, 6},
-	{FirstSeen, judgeFirstSeen, 5, 6},
+	{Scraping, judgeScraping, 4, 6},
+	{FirstSeen, judgeFirstSeen, 4, 6},
 	{Enumeration, judgeEnumeration, 2, 3},
 	{Probing, judgeProbing, 2, 3},
-	{Spike, judgeSpike, 5, 6},
+	{Spike, judgeSpike, 4, 6},
 }
 
 // judge asks each rule of each account.
@@ -50,11 +50,12 @@ func (d *Detector) judge(w *window) (list []Finding) {
 			if modes[r.rule] == Off {
 				continue
 			}
-			var e evidence
-			if !v.holds(r, &e) {
+			e := &d.evidence
+			e.n, e.main, e.share, e.far = 0, volume, nil, false
+			if !v.holds(r, e) {
 				continue
 			}
-			if f, ok := v.find(r, &e); ok {
+			if f, ok := v.find(r, e); ok {
 				f.From, f.To = w.at.UTC(), w.at.Add(w.length).UTC()
 				f.From = f.To.Add(-time.Duration(r.of) * w.length)
 				f.Mode = modes[r.rule]

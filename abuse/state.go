@@ -131,6 +131,7 @@ func (n *dayNote) code(c *coder) {
 		c.uint8(&n.at[f])
 	}
 	c.float32(&n.newcomers)
+	c.float32(&n.people)
 	c.uint8(&n.networks)
 	c.uint8(&n.prints)
 	c.uint64(&n.scopes)

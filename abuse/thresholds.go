@@ -13,7 +13,7 @@ import (
 type Guard struct {
 	Floor float64 `json:"floor"` // least value of an hour that is anybody's business; 1 to 1,000,000
 	Ratio float64 `json:"ratio"` // times the median of this hour of the week, plus one; 1.2 to 100
-	Z     float64 `json:"z"`     // scales above the median; 1 to 50
+	Z     float64 `json:"z"`     // scales above the median, on the cube-root scale; 1 to 50
 	Near  float64 `json:"near"`  // times the highest median of this hour and its neighbors; 1 to 100
 }
 
@@ -38,15 +38,15 @@ type Thresholds struct {
 // Defaults are the thresholds that bench/abuse reports on. They were tuned on its seeds 1 to 50.
 func Defaults() Thresholds {
 	return Thresholds{
-		Scraping:    ScrapingThresholds{Guard: Guard{Floor: 100, Ratio: 3, Z: 5, Near: 1.5}},
-		FirstSeen:   FirstSeenThresholds{Guard: Guard{Floor: 40, Ratio: 4, Z: 7, Near: 1.5}, Day: 200, DayRatio: 2},
+		Scraping:    ScrapingThresholds{Guard: Guard{Floor: 100, Ratio: 3, Z: 3.3, Near: 2}},
+		FirstSeen:   FirstSeenThresholds{Guard: Guard{Floor: 40, Ratio: 3.5, Z: 4, Near: 2}, Day: 200, DayRatio: 2.75, Share: 0.6, ShareFloor: 20},
 		Enumeration: EnumerationThresholds{Near: 0.6, Distinct: 30, Run: 25, Missing: 0.05, Ratio: 1.5},
-		Probing:     ProbingThresholds{Share: 0.25, Calls: 40, Targets: 15, Ratio: 2, Z: 3},
-		ScopeProbe:  ScopeThresholds{Kinds: 5},
-		Spike:       Guard{Floor: 100, Ratio: 3, Z: 5, Near: 1.5},
-		SlowDrift:   DriftThresholds{Factor: 2, Sum: 9, Ratio: 1.6, Excess: 300},
+		Probing:     ProbingThresholds{Share: 0.25, Calls: 40, Targets: 15, Ratio: 2.5, Z: 2.5},
+		ScopeProbe:  ScopeThresholds{Kinds: 6},
+		Spike:       Guard{Floor: 100, Ratio: 3, Z: 3.25, Near: 2},
+		SlowDrift:   DriftThresholds{Factor: 2, Sum: 12, Ratio: 1.7, Excess: 300},
 		Sharing:     SharingThresholds{Networks: 3, Prints: 2, Together: 3},
-		AfterHours:  AfterHoursThresholds{Calls: 200, Quiet: 0.05, Share: 0.5, Z: 5},
+		AfterHours:  AfterHoursThresholds{Calls: 200, Quiet: 0.05, Share: 0.5, Z: 3.5},
 		ExportAbuse: ExportThresholds{Day: 4, Restarts: 3},
 		Camping:     CampingThresholds{Share: 0.2, Hours: 6, Calls: 60},
 		Signals: SignalThresholds{
@@ -132,6 +132,7 @@ func (t *Thresholds) bounds() []bound {
 	list = append(list, t.Spike.bounds("volume_spike")...)
 	return append(list,
 		bound{"first_seen_patients.day", t.FirstSeen.Day, 10, 1e6}, bound{"first_seen_patients.day_ratio", t.FirstSeen.DayRatio, 1.2, 100},
+		bound{"first_seen_patients.share", t.FirstSeen.Share, 0.5, 0.99}, bound{"first_seen_patients.share_floor", t.FirstSeen.ShareFloor, 10, 1e6},
 		bound{"sequential_enumeration.near", t.Enumeration.Near, 0.2, 1}, bound{"sequential_enumeration.distinct", float64(t.Enumeration.Distinct), 10, 50},
 		bound{"sequential_enumeration.run", float64(t.Enumeration.Run), 5, 49}, bound{"sequential_enumeration.missing", t.Enumeration.Missing, 0.01, 0.95},
 		bound{"sequential_enumeration.ratio", t.Enumeration.Ratio, 1, 100},

@@ -18,9 +18,9 @@ type view struct {
 	learned          bool // the baseline is the account's own
 	quiet            bool // an hour in which next to nothing is usual
 
-	x, med, near, scale, z [features]float64
-	base                   [features]float64  // what a value is compared with: med, or the top of a cliff beside it
-	fleet                  *[features]float64 // median z of all accounts, where above 0
+	x, med, near, z [features]float64
+	base            [features]float64  // what a value is compared with: med, or the top of a cliff beside it
+	fleet           *[features]float64 // median z of all accounts, where above 0
 }
 
 // measure compares the counts with the baseline.
@@ -40,12 +40,12 @@ func (v *view) measure() {
 		}
 		med, near, base = med/part, near/part, base/part
 		v.med[f], v.near[f], v.base[f] = med, near, base
-		v.scale[f] = s.scale(base)
+		uneven := 1.0
 		if v.quarter { // quarters of an hour are less alike than hours
-			v.scale[f] = max(v.scale[f], 1.25*float64(s.spread)*(base+1))
+			uneven = 1.2
 		}
 		v.x[f] = s.less(med, v.c.of(f))
-		v.z[f] = (v.x[f] - v.base[f]) / v.scale[f]
+		v.z[f] = distance((v.x[f]+1)/(base+1)) / s.scale(base, uneven)
 	}
 	v.quiet = v.learned && a.series[volume].medians[v.slot].count() < v.t.AfterHours.Quiet*a.series[volume].peak.count()
 }
@@ -67,8 +67,11 @@ func (a *account) declared(f feature) float64 {
 	}
 }
 
-// farRatio is how many times ratio and distance must be met to be far beyond: what no single hour of an uneven customer shows.
-const farRatio = 2.5
+// farRatio and farZ are how many times ratio and distance must be met to be far beyond: what no single hour of an uneven customer shows.
+const (
+	farRatio = 2.0
+	farZ     = 1.6
+)
 
 // beyond reports whether a feature meets a guard, and gives the figures. In a quarter of an hour a quarter of the floor is enough.
 func (v *view) beyond(f feature, g *Guard, e *evidence) bool {
@@ -89,7 +92,7 @@ func (v *view) beyond(f feature, g *Guard, e *evidence) bool {
 	e.add("scales above the usual", z, g.Z)
 	e.add("times the neighboring hours", near, g.Near)
 	e.main = f
-	e.far = ratio > farRatio*g.Ratio && z > farRatio*g.Z
+	e.far = ratio > farRatio*g.Ratio && z > farZ*g.Z
 	return true
 }
 
