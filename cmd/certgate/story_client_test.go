@@ -100,6 +100,8 @@ type client struct {
 	last  reply // guarded by mu
 	bad   error // guarded by mu; the first call that was not answered, or not as it is known
 	known reply // guarded by mu; a refusal that goes on, as a story has seen
+	// seen are the refusals since it last passed, guarded by mu: one may be the last that is told in words, where the next handshake is refused.
+	seen map[string]reply
 }
 
 func (s *story) client(ts *testscript.TestScript, _ bool, args []string) {
@@ -109,7 +111,7 @@ func (s *story) client(ts *testscript.TestScript, _ bool, args []string) {
 	case "refused":
 		s.clients[who].refused(ts, args[2]+" "+args[3])
 	default:
-		c := &client{caller: s.newCaller(ts, who)}
+		c := &client{caller: s.newCaller(ts, who), seen: make(map[string]reply)}
 		s.clients[who] = c
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan struct{})
@@ -139,6 +141,9 @@ func (c *client) run(ctx context.Context, method, url string) {
 		c.mu.Lock()
 		c.calls++
 		c.last = r
+		if r.status >= http.StatusBadRequest {
+			c.seen[r.String()] = r
+		}
 		if err == nil && r.status != http.StatusOK && r.String() != c.known.String() {
 			err = fmt.Errorf("call %d was answered %s: %s", c.calls, strconv.Itoa(r.status), r.body)
 		}
@@ -157,6 +162,7 @@ func (c *client) passes(ts *testscript.TestScript) {
 		over := c.known.status == 0 || c.last.status == http.StatusOK
 		if over {
 			c.known = reply{}
+			clear(c.seen)
 		}
 		return over
 	})
@@ -183,9 +189,10 @@ func (c *client) refused(ts *testscript.TestScript, want string) {
 	until(ts, "refusal "+want, func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.last.String() == want
+		_, seen := c.seen[want]
+		return seen
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bad, c.known = nil, c.last
+	c.bad, c.known = nil, c.seen[want]
 }
