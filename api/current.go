@@ -21,6 +21,7 @@ var subjects = map[string]func(x *exchange, ref string) (*shown, error){
 	"device":        (*exchange).showDevice,
 	"enrollment":    (*exchange).showEnrollment,
 	"host":          (*exchange).showHost,
+	"incident":      (*exchange).showIncident,
 	"notice":        (*exchange).showNotice,
 	"person":        (*exchange).showPerson,
 	"remediation":   (*exchange).showRemediation,

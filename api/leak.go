@@ -21,7 +21,8 @@ type NewLeak struct {
 // Leak is what was done about it: the credential, revoked now or before, what else its device has, and which calls with it are remembered.
 type Leak struct {
 	Credential *Credential   `json:"credential"`
-	Path       string        `json:"path"` // slug path of its device
+	Path       string        `json:"path"`     // slug path of its device
+	Incident   string        `json:"incident"` // that the report has opened, or an earlier one of the same
 	Others     []*Credential `json:"others"`
 	// Calls are those with the leaked credential that are remembered, whoever made them, the newest first, at most 1000. Of allowed calls one a
 	// second is remembered, and of each device the last few.
@@ -58,7 +59,7 @@ func (x *exchange) leakView(id string, since time.Time) (*Leak, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Leak{Others: []*Credential{}, Calls: []*Decision{}}
+	v := &Leak{Incident: incidentOf(x.a.LeakIncident(id)), Others: []*Credential{}, Calls: []*Decision{}}
 	v.Credential, _ = found.view.(*Credential)
 	v.Credential.Certificate = ""
 	if d, err := x.dir.Device(string(v.Credential.Device)); err == nil {
@@ -78,6 +79,13 @@ func (x *exchange) leakView(id string, since time.Time) (*Leak, error) {
 		v.Calls = append(v.Calls, x.decisionView(&d))
 	}
 	return v, nil
+}
+
+func incidentOf(i *gate.Incident) string {
+	if i == nil {
+		return ""
+	}
+	return string(i.ID)
 }
 
 // ReportLeak revokes a credential that is known to others, and says what was done with it. It may be repeated.

@@ -67,6 +67,7 @@ var wire = map[string]any{
 	"NewCertification": api.NewCertification{}, "NewInterview": api.NewInterview{}, "InterviewRecord": api.InterviewRecord{},
 	"Approval": api.Approval{}, "Recertification": api.Recertification{}, "Release": api.Release{}, "Enrollment": api.Enrollment{},
 	"Credential": api.Credential{}, "NewRevocation": api.Revocation{}, "NewLeak": api.NewLeak{}, "NewBlockedKey": api.NewBlockedKey{}, "BlockedKey": api.BlockedKey{}, "Leak": api.Leak{}, "Remediation": api.Remediation{},
+	"Incident": api.Incident{}, "IncidentClosing": gate.IncidentClosing{}, "NewIncident": api.NewIncident{}, "NewIncidentClosing": api.NewIncidentClosing{},
 	"NewRemediation": api.NewRemediation{}, "Notice": api.Notice{}, "NewTelling": api.Telling{}, "Preview": api.Preview{}, "Delivery": gate.Delivery{}, "Receipt": gate.Receipt{}, "Telling": gate.Telling{}, "Person": api.Person{}, "NewPerson": api.NewPerson{},
 	"PersonCertificate": api.PersonCertificate{}, "Proposal": api.Proposal{}, "Change": api.Change{}, "NewKey": api.NewKey{}, "PersonLink": api.PersonLink{}, "Myself": api.Myself{},
 	"Behaviors": api.Behaviors{}, "Allowance": api.Allowance{}, "NewLowering": api.NewLowering{}, "CA": api.CA{},

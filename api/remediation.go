@@ -23,6 +23,8 @@ type NewRemediation struct {
 	Limit   *gate.Limit  `json:"limit,omitempty"` // of a throttle
 	Until   *time.Time   `json:"until,omitempty"` // without: until lifted
 	Why     string       `json:"why"`
+	// Incident is the one that it is for, which then names it. The customer is not told of it.
+	Incident gate.IncidentID `json:"incident,omitempty"`
 }
 
 // Suspension suspends an account.
@@ -67,7 +69,8 @@ func createRemediation(x *exchange, by authority.By, in *NewRemediation) (string
 	if err != nil {
 		return "", reference("subject.id", err)
 	}
-	made, err := x.a.Impose(by, authority.Imposition{Subject: subject, Measure: in.Measure, Limit: in.Limit, Until: in.Until, Why: in.Why})
+	made, err := x.a.Impose(by, authority.Imposition{Subject: subject, Measure: in.Measure, Limit: in.Limit, Until: in.Until, Why: in.Why,
+		Incident: in.Incident})
 	return idOf(made, err)
 }
 

@@ -25,7 +25,7 @@ var (
 
 // routes is the whole admin API. openapi.json describes the same, and a test holds the two together.
 func routes() []route {
-	return slices.Concat(accountRoutes(), onboardingRoutes(), importRoutes(), caseRoutes(), lifeRoutes(), credentialRoutes(), auditRoutes(), siteRoutes(), secretRoutes(), allowanceRoutes())
+	return slices.Concat(accountRoutes(), onboardingRoutes(), importRoutes(), caseRoutes(), lifeRoutes(), credentialRoutes(), auditRoutes(), siteRoutes(), secretRoutes(), allowanceRoutes(), incidentRoutes())
 }
 
 func accountRoutes() []route {
@@ -186,6 +186,7 @@ var shows = map[string]func(x *exchange, id string) (*shown, error){
 	gate.CertificatePrefix:   (*exchange).showCertificate,
 	gate.EnrollmentPrefix:    (*exchange).showEnrollment,
 	gate.RemediationPrefix:   (*exchange).showRemediation,
+	gate.IncidentPrefix:      (*exchange).showIncident,
 	gate.NoticePrefix:        (*exchange).showNotice,
 	gate.StaffPrefix:         (*exchange).showPerson,
 }

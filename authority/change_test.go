@@ -34,6 +34,7 @@ type scene struct {
 	interviewed *gate.Certification
 	found       *gate.Certification // with an open finding
 	suspension  *gate.Remediation
+	incident    *gate.Incident
 	newcomer    *gate.Staff // proposed by cho
 	empty       *gate.Account
 	life        lifeScene
@@ -59,6 +60,8 @@ func (o *office) scene() *scene {
 	s.found, err = o.HoldInterview(o.ben, s.found.ID, s.found.Interviews[0].ID, transcript(), []gate.NewFinding{{Text: "Where are backups kept?", Severity: gate.HighSeverity}})
 	must(o.t, err)
 	s.suspension, err = o.Impose(o.ben, authority.Imposition{Subject: gate.Subject{Kind: gate.DeviceSubject, ID: string(s.fresh.ID)}, Measure: gate.Suspend, Why: "test"})
+	must(o.t, err)
+	s.incident, err = o.OpenIncident(o.ben, authority.NewIncident{Subject: s.suspension.Subject, Origin: gate.IncidentReported, Why: "test"})
 	must(o.t, err)
 	s.newcomer, err = o.ProposeStaff(o.cho, gate.Staff{Name: "fay", Email: "fay@example.com", Roles: []gate.Role{gate.Auditor}}, newCSR(o.t))
 	must(o.t, err)
@@ -206,6 +209,22 @@ func operations() []operation {
 		}},
 		{"Impose suspension", gate.Stop, "ben", gate.RemediationImposed, gate.SuspensionNotice, suspend(gate.AccountSubject, account, gate.Suspend)},
 		{"Impose termination", gate.TerminateAccount, "cho", gate.RemediationImposed, gate.SuspensionNotice, suspend(gate.AccountSubject, account, gate.Terminate)},
+		{"OpenIncident", gate.HandleIncident, "ben", gate.IncidentOpened, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.OpenIncident(by, authority.NewIncident{Subject: gate.Subject{Kind: gate.KeySubject, ID: string(s.live.got.KeyID)}, Origin: gate.IncidentReported, Why: "test"})
+			return err
+		}},
+		{"NoteIncident", gate.HandleIncident, "ben", gate.IncidentNoted, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.NoteIncident(by, s.incident.ID, "test")
+			return err
+		}},
+		{"MarkIncident", gate.HandleIncident, "ben", gate.IncidentMarked, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.MarkIncident(by, s.incident.ID, "test")
+			return err
+		}},
+		{"CloseIncident", gate.HandleIncident, "ben", gate.IncidentClosed, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.CloseIncident(by, s.incident.ID, gate.IncidentBenign, "test")
+			return err
+		}},
 		{"Lift", gate.Reinstate, "ben", gate.RemediationLifted, gate.ReinstatedNotice, func(o *office, s *scene, by authority.By) error {
 			_, err := o.Lift(by, s.suspension.ID, "test")
 			return err

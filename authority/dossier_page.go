@@ -29,6 +29,7 @@ type dossierPage struct {
 	Certificates   []*gate.Certificate
 	Enrollments    []*gate.Enrollment
 	Remediations   []*gate.Remediation
+	Incidents      []*gate.Incident
 	Origin         string
 	Vkey           string
 	LogSize        int64
@@ -84,6 +85,8 @@ func (p *dossierPage) take(r certstore.Stored) error {
 		return grow(&p.Enrollments, r.Body)
 	case gate.RemediationRecord:
 		return grow(&p.Remediations, r.Body)
+	case gate.IncidentRecord:
+		return grow(&p.Incidents, r.Body)
 	default:
 		return nil
 	}

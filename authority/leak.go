@@ -19,9 +19,9 @@ type Leak struct {
 	Why         string           // where it was found
 }
 
-// Leaked revokes what has leaked, as compromised, and tells the customer's technical and security contacts. One person is enough. It returns
-// the identifier of the key or certificate, also of one that was revoked before, where at most its public key is blocked. What nobody has is of kind
-// gate.NotFound, and neither it nor that it was asked for is kept.
+// Leaked revokes what has leaked, as compromised, opens an incident about it, and tells the customer's technical and security contacts. One
+// person is enough. It returns the identifier of the key or certificate, also of one that was revoked before, where at most its public key is
+// blocked and the incident opened; LeakIncident finds that. What nobody has is of kind gate.NotFound, and neither it nor that it was asked for is kept.
 func (a *Authority) Leaked(by By, in Leak) (id string, err error) {
 	if err := errors.Join(by.May(gate.Stop), gate.CheckReason(in.Why)); err != nil {
 		return "", err
@@ -62,8 +62,9 @@ func (a *Authority) keyLeaked(by By, in Leak) (string, error) {
 		return "", gate.Errorf(gate.NotFound, "no device has this key; nothing was changed or kept")
 	}
 	id := call.Caller.Key.ID
+	begun := a.leakIncident(gate.KeySubject, string(id))
 	if call.Caller.Key.Revoked != nil {
-		return string(id), nil
+		return string(id), a.leakedBefore(by, begun, in.Why)
 	}
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
 		k, err := certstore.Get[gate.Key](tx, string(id))
@@ -71,6 +72,9 @@ func (a *Authority) keyLeaked(by By, in Leak) (string, error) {
 			return gate.Event{}, err
 		}
 		if err := a.revokeKey(tx, id, a.leaked(by, in.Why)); err != nil {
+			return gate.Event{}, err
+		}
+		if _, _, err := a.beginIncident(tx, begun, a.act(by, in.Why)); err != nil {
 			return gate.Event{}, err
 		}
 		return a.tellLeaked(tx, gate.Event{Account: k.Account, Object: string(id), Why: in.Why}, notify.Data{Noun: string(gate.KeySubject)})
@@ -105,6 +109,7 @@ func (a *Authority) privateKeyLeaked(by By, in Leak) (string, error) {
 	if !slices.Contains(live(), id) {
 		return string(id), a.blockLeaked(by, caller.Certificate, in.Why)
 	}
+	begun := a.leakIncident(gate.CertificateSubject, string(id))
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
 		for _, each := range live() {
 			c, err := certstore.Get[gate.Certificate](tx, string(each))
@@ -117,6 +122,9 @@ func (a *Authority) privateKeyLeaked(by By, in Leak) (string, error) {
 			}
 			a.putRevoked(tx, &revoked)
 		}
+		if _, _, err := a.beginIncident(tx, begun, a.act(by, in.Why)); err != nil {
+			return gate.Event{}, err
+		}
 		return a.tellLeaked(tx, gate.Event{Account: caller.Certificate.Account, Object: string(id), Why: in.Why}, notify.Data{Noun: string(gate.CertificateSubject)})
 	})
 	return string(id), err
@@ -124,10 +132,16 @@ func (a *Authority) privateKeyLeaked(by By, in Leak) (string, error) {
 
 // blockLeaked puts the key of a certificate that was revoked for another reason on the list of those that never get a certificate again.
 func (a *Authority) blockLeaked(by By, c *gate.Certificate, why string) error {
+	begun := a.leakIncident(gate.CertificateSubject, string(c.ID))
 	if _, blocked := a.dir.BlockedPublicKey(c.PublicKey); blocked {
-		return nil
+		return a.leakedBefore(by, begun, why)
 	}
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
+		if a.LeakIncident(string(c.ID)) == nil {
+			if _, _, err := a.beginIncident(tx, begun, a.act(by, why)); err != nil {
+				return gate.Event{}, err
+			}
+		}
 		a.block(tx, gate.BlockedKey{PublicKey: c.PublicKey, At: a.moment(), By: by.Staff, Cause: gate.BlockedAsCompromised})
 		return gate.Event{Verb: gate.PublicKeyBlocked, Account: c.Account, Object: c.PublicKey.String(), Why: why, Detail: string(c.ID) + ", which was revoked before, has leaked"}, nil
 	})

@@ -240,8 +240,11 @@ func (x *machine) leaked() {
 		return // nothing is changed then, or nobody knows it
 	}
 	x.try(attempt{name: "Leaked", by: a, refused: r, notices: []gate.NoticeKind{gate.LeakedNotice},
-		do:     func(by authority.By) error { _, err := x.Leaked(by, authority.Leak{Key: text, Why: why}); return err },
-		commit: func() { k.revoked = true }})
+		do: func(by authority.By) error { _, err := x.Leaked(by, authority.Leak{Key: text, Why: why}); return err },
+		commit: func() {
+			k.revoked = true
+			x.leakOpened(k)
+		}})
 }
 
 func (x *machine) revokeCertificate() {

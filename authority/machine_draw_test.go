@@ -165,6 +165,7 @@ func (x *machine) operations() map[string]func(*machine) {
 		"CancelEnrollment": (*machine).cancelEnrollment, "RevokeKey": (*machine).revokeKey, "Leaked": (*machine).leaked, "RevokeCertificate": (*machine).revokeCertificate,
 		"RevokeCredential": (*machine).revokeCredential, "BlockPublicKey": (*machine).blockPublicKey,
 		"SandboxKey": (*machine).sandboxKey, "Impose": (*machine).impose, "Lift": (*machine).lift,
+		"OpenIncident": (*machine).openIncident, "NoteIncident": (*machine).noteIncident, "MarkIncident": (*machine).markIncident, "CloseIncident": (*machine).closeIncident,
 		"ProposePerson": (*machine).proposeStaff, "ProposeForPerson": (*machine).proposeChange, "RedeemStaffLink": (*machine).redeemStaffLink, "RenewStaff": (*machine).renewStaff,
 		"AddEvidence": (*machine).addEvidence, "AttachRecording": (*machine).attachRecording, "ConfirmStaff": (*machine).confirmStaff,
 		"DisableStaff": (*machine).disableStaff, "RevokeStaffCertificate": (*machine).revokeStaffCertificate,

@@ -53,6 +53,7 @@ func (x *machine) impose() {
 	r := a.refusals(action)
 	r.when(account == "", gate.NotFound)
 	r.when(in.Why == "" || in.Until != nil && (in.Measure == gate.Terminate || !in.Until.After(x.now())), gate.Invalid)
+	in.Incident = x.cause(account, &r)
 	var made *gate.Remediation
 	x.try(attempt{name: "Impose", by: a, refused: r, notices: []gate.NoticeKind{gate.SuspensionNotice},
 		do: func(by authority.By) (err error) { made, err = x.Impose(by, in); return err },

@@ -20,6 +20,7 @@ type model struct {
 	certs     []*mCert
 	links     []*mLink
 	stops     []*mStop
+	incidents []*mIncident
 	imports   []*mImport
 	notices   map[gate.NoticeID]*mNotice
 	hosts     map[string]*mHost
@@ -204,6 +205,7 @@ var rights = map[gate.Action][]gate.Role{
 	gate.DecideCase:       {gate.Approver},
 	gate.ReleaseIt:        {gate.Issuer},
 	gate.Stop:             {gate.Operator, gate.Approver, gate.Issuer, gate.Admin},
+	gate.HandleIncident:   {gate.Operator, gate.Approver, gate.Issuer, gate.Admin},
 	gate.Reinstate:        {gate.Operator, gate.Approver, gate.Admin},
 	gate.TerminateAccount: {gate.Approver, gate.Admin},
 	gate.DeliverNotice:    {gate.Interviewer, gate.Approver, gate.Issuer, gate.Operator, gate.Admin},

@@ -17,6 +17,8 @@ type Imposition struct {
 	Limit   *gate.Limit // of a throttle
 	Until   *time.Time  // nil: until lifted
 	Why     string
+	// Incident is the one that it is for, which then names it; empty: none. The customer is not told of it.
+	Incident gate.IncidentID
 }
 
 // Impose throttles, suspends or terminates. It commits together with the notice to the customer, or not at all, and never waits for delivery.
@@ -44,6 +46,9 @@ func (a *Authority) Impose(by By, in Imposition) (*gate.Remediation, error) {
 		}
 		r.Notice = n.ID
 		certstore.Put(tx, r)
+		if err := imposeFor(tx, in.Incident, r); err != nil {
+			return gate.Event{}, err
+		}
 		return gate.Event{Verb: gate.RemediationImposed, Account: r.Account, Object: string(r.ID), Why: in.Why,
 			Detail: fmt.Sprintf("%s %s %s", in.Measure, in.Subject.Kind, name)}, nil
 	})

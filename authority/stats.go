@@ -18,6 +18,7 @@ type Stats struct {
 	IssuanceDue       time.Duration // until the most urgent release is due, negative if it is overdue; 0 if none is owed
 	IssuanceOverdue   int
 	Accounts          map[gate.Status]int
+	Incidents         map[gate.IncidentState]int
 	Notices           map[gate.NoticeState]int
 	Expiring          map[Expiring]int
 	CAsOutsidePool    int           // in force, and lacking in a trust pool of the running configuration
@@ -45,7 +46,7 @@ func (a *Authority) Stats() Stats {
 		Requests: a.counters.snapshot(&a.counters.requests), HandshakesRefused: a.counters.snapshot(&a.counters.handshakes),
 		DurationSum: time.Duration(a.counters.durationNS.Load()), InFlight: a.flights.len(),
 		Credentials: map[gate.CredentialState]int{}, Certifications: map[gate.CertificationState]int{}, Accounts: map[gate.Status]int{},
-		Notices: a.outbox.count(now), Expiring: a.expiring(now), AuditEvents: a.store.EventCount(), UsageLag: a.UsageLag(), DiskFree: a.diskFree(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
+		Incidents: a.countIncidents(), Notices: a.outbox.count(now), Expiring: a.expiring(now), AuditEvents: a.store.EventCount(), UsageLag: a.UsageLag(), DiskFree: a.diskFree(), JobLastSuccess: map[string]time.Time{}, Ready: a.Ready() == nil,
 	}
 	s.DevicesCutOff = a.devicesCutOff(now)
 	last := a.LastVerification()

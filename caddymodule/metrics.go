@@ -39,6 +39,7 @@ var (
 	issuanceDueDesc    = desc("issuance_due_seconds", "Time until the most urgent release is due, negative if it is overdue; 0 if none is owed.")
 	overdueDesc        = desc("issuance_overdue", "Approved cases whose credential is overdue.")
 	accountsDesc       = desc("accounts", "Accounts, by status.", "status")
+	incidentsDesc      = desc("incidents", "Incidents, by state.", "state")
 	noticesDesc        = desc("notices", "Notices, by state; a person must look at those that failed.", "state")
 	expiringDesc       = desc("expiring", "Contracts, certifications, certificates, replaced keys, unopened links and CAs that end within so many days.", "kind", "within")
 	outsidePoolDesc    = desc("cas_outside_pool", "CAs in force that a trust pool of the running configuration lacks; reload Caddy.")
@@ -56,7 +57,7 @@ var (
 // Describe implements prometheus.Collector.
 func (*collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, handshakesDesc, inFlightDesc, credentialsDesc, certificationsDesc,
-		issuanceDueDesc, overdueDesc, accountsDesc, noticesDesc, expiringDesc, outsidePoolDesc, foreignAgeDesc, foreignFailDesc, eventsDesc, verifiedDesc, cutOffDesc, usageLagDesc, diskFreeDesc, readyDesc, jobDesc} {
+		issuanceDueDesc, overdueDesc, accountsDesc, incidentsDesc, noticesDesc, expiringDesc, outsidePoolDesc, foreignAgeDesc, foreignFailDesc, eventsDesc, verifiedDesc, cutOffDesc, usageLagDesc, diskFreeDesc, readyDesc, jobDesc} {
 		ch <- d
 	}
 }
@@ -76,6 +77,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	counts(ch, credentialsDesc, prometheus.GaugeValue, s.Credentials)
 	counts(ch, certificationsDesc, prometheus.GaugeValue, s.Certifications)
 	counts(ch, accountsDesc, prometheus.GaugeValue, s.Accounts)
+	counts(ch, incidentsDesc, prometheus.GaugeValue, s.Incidents)
 	counts(ch, noticesDesc, prometheus.GaugeValue, s.Notices)
 	ch <- durations(&s)
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {

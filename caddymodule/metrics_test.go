@@ -68,6 +68,7 @@ func TestAScrapeTellsWhatHappenedAndSurvivesReloads(t *testing.T) {
 			{"certgate_credentials", "active", 2},
 			{"certgate_certifications", "in-force", 1},
 			{"certgate_accounts", "normal", 1},
+			{"certgate_incidents", "open", 0},
 			{"certgate_notices", "owed", 3},
 			{"certgate_notices", "failed", 0},
 			{"certgate_ready", "", 1},

@@ -55,6 +55,7 @@ type lists struct {
 	certificates   []*gate.Certificate
 	enrollments    []*gate.Enrollment
 	remediations   []*gate.Remediation
+	incidents      []*gate.Incident
 	people         []*gate.Staff
 	cas            []*gate.CA
 	hosts          []*gate.Host

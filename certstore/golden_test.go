@@ -91,6 +91,10 @@ func golden() map[gate.RecordKind]gate.Record {
 			ID: "rem_1", Account: "acc_1", Subject: gate.Subject{Kind: gate.DeviceSubject, ID: "dev_1"}, Measure: gate.Suspend, Limit: &limits[0], From: dawn, PlannedAt: &dawn, Until: &later,
 			By: "stf_ben", Why: "a leak", Notice: "not_1", Lifted: &gate.Lifting{At: later, By: "stf_cho", Why: "closed", Mistake: true, Notice: "not_2"},
 		},
+		&gate.Incident{
+			ID: "inc_1", Account: "acc_1", Device: "dev_1", Subject: gate.Subject{Kind: gate.KeySubject, ID: "key_1"}, Origin: gate.IncidentLeak, Opened: act,
+			Notes: []gate.Act{act}, Remediations: []gate.RemediationID{"rem_1"}, Security: &act, Closed: &gate.IncidentClosing{Act: act, Outcome: gate.IncidentConfirmed},
+		},
 		&gate.Notice{
 			ID: "not_1", Kind: gate.EnrollmentNotice, Account: "acc_1", To: []gate.Contact{contact}, Subject: "Your link", Body: "See {link}",
 			HTML: "<p>See {link}</p>", ReplyTo: "certification@example.com", Event: `{"specversion":"1.0"}`,

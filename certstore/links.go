@@ -30,6 +30,8 @@ func (s *state) put(r gate.Record) {
 		s.putEnrollment(r)
 	case *gate.Remediation:
 		s.putRemediation(r)
+	case *gate.Incident:
+		s.lists.incidents = place(s.lists.incidents, r)
 	case *gate.Staff:
 		s.putStaff(r)
 	case *gate.CA:

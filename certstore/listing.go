@@ -51,6 +51,12 @@ func (d *Directory) Remediations(account gate.AccountID) []*gate.Remediation {
 	return part(d, &d.accounts, account, func(n *accountNode) []*gate.Remediation { return n.remediations })
 }
 
+// Incidents lists the incidents of an account, closed ones too. They are few, so they are only kept in one list.
+func (d *Directory) Incidents(account gate.AccountID) []*gate.Incident {
+	list := all(d, &d.lists.incidents)
+	return slices.DeleteFunc(list, func(i *gate.Incident) bool { return account != "" && i.Account != account })
+}
+
 // Keys lists the keys of a device.
 func (d *Directory) Keys(device gate.DeviceID) []*gate.Key {
 	if device == "" {

@@ -165,6 +165,11 @@ func (d *Directory) Remediation(id gate.RemediationID) *gate.Remediation {
 	return one(d, &d.lists.remediations, string(id))
 }
 
+// Incident finds an incident, closed or not.
+func (d *Directory) Incident(id gate.IncidentID) *gate.Incident {
+	return one(d, &d.lists.incidents, string(id))
+}
+
 // Enrollment finds an enrollment.
 func (d *Directory) Enrollment(id gate.EnrollmentID) *gate.Enrollment {
 	return one(d, &d.lists.enrollments, string(id))

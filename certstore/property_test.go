@@ -20,6 +20,7 @@ type dump struct {
 	Contracts      map[gate.AccountID][]*gate.Contract
 	Certifications map[gate.AccountID][]*gate.Certification
 	Remediations   map[gate.AccountID][]*gate.Remediation
+	Incidents      map[gate.AccountID][]*gate.Incident
 	Keys           map[gate.DeviceID][]*gate.Key
 	Certificates   map[gate.DeviceID][]*gate.Certificate
 	Enrollments    map[gate.DeviceID][]*gate.Enrollment
@@ -44,7 +45,7 @@ func dumpOf(d *Directory) *dump {
 		Accounts: d.Accounts(), People: d.People(), CAs: d.CAs(), Hosts: d.Hosts(), Peppers: d.Peppers(), Blocked: d.BlockedPublicKeys(), Behaviors: d.Behaviors(),
 		Organizations: map[gate.AccountID][]*gate.Organization{}, Devices: map[gate.AccountID][]*gate.Device{},
 		Contracts: map[gate.AccountID][]*gate.Contract{}, Certifications: map[gate.AccountID][]*gate.Certification{},
-		Remediations: map[gate.AccountID][]*gate.Remediation{}, Keys: map[gate.DeviceID][]*gate.Key{},
+		Remediations: map[gate.AccountID][]*gate.Remediation{}, Incidents: map[gate.AccountID][]*gate.Incident{}, Keys: map[gate.DeviceID][]*gate.Key{},
 		Certificates: map[gate.DeviceID][]*gate.Certificate{}, Enrollments: map[gate.DeviceID][]*gate.Enrollment{},
 		Callers: map[Probe]*gate.Caller{}, Badges: map[gate.Fingerprint]gate.StaffID{}, Tokens: map[gate.Fingerprint]*gate.Enrollment{}, Paths: map[string]string{},
 		Foreign: map[gate.Fingerprint]*gate.Key{},
@@ -59,6 +60,7 @@ func dumpOf(d *Directory) *dump {
 		out.Organizations[account], out.Devices[account] = d.Organizations(account), d.Devices(account)
 		out.Contracts[account], out.Certifications[account] = d.Contracts(account), d.Certifications(account)
 		out.Remediations[account], out.Keys[device] = d.Remediations(account), d.Keys(device)
+		out.Incidents[account] = d.Incidents(account)
 		out.Certificates[device], out.Enrollments[device] = d.Certificates(device), d.Enrollments(device)
 		if staff, _ := d.StaffByCertificate(fixedPrint(n)); staff != nil {
 			out.Badges[fixedPrint(n)] = staff.ID
@@ -136,6 +138,8 @@ func drawn(t *rapid.T) gate.Record {
 		return &gate.Enrollment{ID: gate.EnrollmentID(pooled("enr", own)), Device: gate.DeviceID(ref("dev")), TokenHash: fixedPrint(n.Draw(t, "token"))}
 	case gate.RemediationRecord:
 		return drawnRemediation(t, own, account)
+	case gate.IncidentRecord:
+		return &gate.Incident{ID: gate.IncidentID(pooled("inc", own)), Account: account}
 	case gate.NoticeRecord:
 		return &gate.Notice{ID: gate.NoticeID(pooled("not", own)), Body: name()}
 	case gate.StaffRecord:

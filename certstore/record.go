@@ -109,6 +109,7 @@ var blanks = map[gate.RecordKind]func() gate.Record{
 	gate.ObservedRecord:      func() gate.Record { return new(gate.Observed) },
 	gate.CRLRecord:           func() gate.Record { return new(gate.PublishedCRL) },
 	gate.SpentRecord:         func() gate.Record { return new(gate.Spent) },
+	gate.IncidentRecord:      func() gate.Record { return new(gate.Incident) },
 	gate.BlockedKeyRecord:    func() gate.Record { return new(gate.BlockedKey) },
 
 	gate.RevocationListRecord: func() gate.Record { return new(gate.RevocationList) },

@@ -21,7 +21,7 @@ func (t *tool) leakCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "leaked", Short: "Ends a key, or the certificate of a private key, that is known to others, and lists what was done with it",
 		Long: `Reads the whole key (or a token from before) from standard input, finds whose it is, revokes it as compromised from the next request on,
-and tells the customer's technical and security contacts. The key is kept nowhere. For a private key give its certificate instead,
+opens an incident, and tells the customer's technical and security contacts. The key is kept nowhere. For a private key give its certificate instead,
 with --certificate or --fingerprint; never the private key.
 
 A key that nobody has is said so and nothing is changed. To repeat it is safe, and lists anew what was done.`,
@@ -102,6 +102,7 @@ func (t *tool) reportLeak(cmd *cobra.Command, in api.NewLeak) error {
 	}
 	fmt.Fprintf(out, "%s %s of %s is %s\n", done.Credential.Kind, done.Credential.ID, done.Path, done.Credential.State)
 	printLeakCalls(out, done.Calls)
+	fmt.Fprintf(out, "incident %s is about it\n", done.Incident)
 	t.suggest(cmd, leakHints(done)...)
 	return nil
 }
@@ -148,7 +149,8 @@ func leakHints(done *api.Leak) (hints []string) {
 	return append(hints,
 		"certgate explain "+done.Path+"  (who calls now)",
 		"certgate notice list --account "+account+"  (were they told?)",
-		"certgate credential list --device "+done.Path+"  (what the device has left; without a live pair it needs a release)")
+		"certgate credential list --device "+done.Path+"  (what the device has left; without a live pair it needs a release)",
+		"certgate incident show "+done.Incident+"  (for notes of what you find, and its end)")
 }
 
 // scanCommand finds keys in files, offline.

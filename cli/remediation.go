@@ -28,17 +28,18 @@ func (t *tool) remediationCommand() *cobra.Command {
 }
 
 func (t *tool) remediationImpose() *cobra.Command {
-	var on, measure, until, limit string
+	var on, measure, until, limit, incident string
 	return t.verb(verb{
 		use: "impose", short: "Throttles, suspends or terminates an account, organization, device, key or certificate", reason: true,
 		example: `  certgate remediation impose --on organization:acme/lab --why "audit finding 12"` + "\n" +
-			`  certgate remediation impose --on organization:acme/lab --measure throttle --limit "rate 10/60s" --why "scraping, incident 12"` + "\n" +
+			`  certgate remediation impose --on organization:acme/lab --measure throttle --limit "rate 10/60s" --why "scraping" --incident inc_...` + "\n" +
 			`  certgate remediation impose --on key:key_... --until 2027-03-31T16:00:00Z --why "being rotated"`,
 		flags: func(c *cobra.Command) {
 			c.Flags().StringVar(&on, "on", "", "KIND:REF, where KIND is account, organization, device, key or certificate")
 			c.Flags().StringVar(&measure, "measure", string(gate.Suspend), "throttle, suspend, or terminate, which is for good")
 			throttleFlag(c, &limit)
 			untilFlag(c, &until)
+			c.Flags().StringVar(&incident, "incident", "", "the open incident that it is for, which then names it; the customer is not told which")
 		},
 		needs: []string{"on"},
 		do: func(_ []string, why string) (change, error) {
@@ -46,7 +47,7 @@ func (t *tool) remediationImpose() *cobra.Command {
 			if !found || ref == "" {
 				return change{}, usagef("--on %q must be of the form device:acme/main/prod-1", gate.Clip(on, 80))
 			}
-			in := api.NewRemediation{Measure: gate.Measure(measure), Why: why}
+			in := api.NewRemediation{Measure: gate.Measure(measure), Why: why, Incident: gate.IncidentID(incident)}
 			var err, unread error
 			in.Until, err = parseUntil(until)
 			in.Limit, unread = parseThrottle(limit)

@@ -111,6 +111,10 @@ const (
 	PublicKeyBlocked        Verb = "public-key.blocked"
 	RemediationImposed      Verb = "remediation.imposed"
 	RemediationLifted       Verb = "remediation.lifted"
+	IncidentOpened          Verb = "incident.opened"
+	IncidentNoted           Verb = "incident.noted"
+	IncidentMarked          Verb = "incident.marked" // as a security incident
+	IncidentClosed          Verb = "incident.closed"
 	CustomerReminded        Verb = "customer.reminded"
 	NoticeReplayed          Verb = "notice.replayed"
 	NoticeDelivered         Verb = "notice.told"

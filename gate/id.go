@@ -30,6 +30,8 @@ type (
 	EnrollmentID string
 	// RemediationID names a remediation, with prefix rem_.
 	RemediationID string
+	// IncidentID names an incident, with prefix inc_.
+	IncidentID string
 	// NoticeID names a notice, with prefix not_.
 	NoticeID string
 	// StaffID names a staff member, with prefix stf_.
@@ -52,6 +54,7 @@ const (
 	CertificatePrefix   = "crt_"
 	EnrollmentPrefix    = "enr_"
 	RemediationPrefix   = "rem_"
+	IncidentPrefix      = "inc_"
 	NoticePrefix        = "not_"
 	StaffPrefix         = "stf_"
 	ImportPrefix        = "imp_"

@@ -67,12 +67,12 @@ func (l Loss) Accept(act Act, named bool) (Loss, error) {
 	return l, nil
 }
 
-// Stops reports whether an event of the verb only takes something away, or tends to the loss itself: nothing else happens to a store that may
-// lack what was decided last.
+// Stops reports whether an event of the verb only takes something away, tends to the loss itself, or opens an incident, which gives nobody
+// anything: nothing else happens to a store that may lack what was decided last.
 func (v Verb) Stops() bool {
 	switch v { //nolint:exhaustive // everything else may give something
 	case RemediationImposed, CredentialRevoked, CertificationWasRevoked, ContractEndedEarly, EnrollmentWasCanceled,
-		StaffDisabled, StaffCertificateRevoked, AccountClosing,
+		StaffDisabled, StaffCertificateRevoked, AccountClosing, IncidentOpened,
 		TrustRewritten, StoreQuarantined, LossProposed, LossAccepted:
 		return true
 	}

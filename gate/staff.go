@@ -85,6 +85,7 @@ const (
 	ManageSecret     Action = "manage-secret"   // rotate the secret and the pepper
 	DeleteRecords    Action = "delete-records"  // confirm that the records of a former customer go
 	TakeDossier      Action = "take-dossier"    // everything about an account in one file
+	HandleIncident   Action = "handle-incident" // open, note, mark as a security incident, close
 	TrustForeign     Action = "trust-foreign"   // import tokens, certificates and CAs from before, and confirm that
 )
 
@@ -105,6 +106,7 @@ var allowed = map[Action][]Role{
 	ManageSecret:     {Admin},
 	DeleteRecords:    {Admin},
 	TakeDossier:      {Auditor, Operator, Admin},
+	HandleIncident:   {Operator, Approver, Issuer, Admin},
 	TrustForeign:     {Admin},
 }
 
