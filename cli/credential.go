@@ -24,6 +24,7 @@ func (t *tool) credentialCommand() *cobra.Command {
 			}}),
 		t.credentialRevoke(),
 		t.leakCommand(),
+		t.lookBackCommand(),
 		t.blockCommand(),
 		t.blockedCommand(),
 		t.scanCommand(),
