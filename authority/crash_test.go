@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -270,21 +271,21 @@ func crashPlace(t *testing.T) *place {
 	return p
 }
 
-const kills = 50
+var kills = flag.Int("kills", 15, "how often the process is killed while it changes things")
 
 func TestAKilledProcessLosesNothingThatWasAnswered(t *testing.T) {
 	p := crashPlace(t)
 	l := &ledger{devices: map[gate.DeviceID]bool{}, enrolled: map[gate.EnrollmentID]answer{}, revoked: map[string]bool{}}
 	answers := 0
-	for n := range kills {
+	for n := range *kills {
 		answers += l.runAndKill(t, p)
 		l.check(t, p)
 		if t.Failed() {
 			t.Fatalf("after kill %d", n+1)
 		}
 	}
-	if answers < kills {
-		t.Errorf("%d changes were answered over %d runs: the kills came too early to show anything", answers, kills)
+	if answers < *kills {
+		t.Errorf("%d changes were answered over %d runs: the kills came too early to show anything", answers, *kills)
 	}
 	t.Logf("%d changes answered, %d credentials, %d revoked", answers, len(l.enrolled)+len(l.earlier), len(l.revoked))
 }
