@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ type ownCertificate struct {
 	problems []string         // what was found before the commit
 	ca       *gate.CA         // nil: none that is allowed for the account
 	list     gate.Fingerprint // of the CA's revocation list that does not name it; zero: none had to be asked
+	signed   []byte           // what its CA has signed: all but the signature
 }
 
 // Bring gives the holder of a link a production key for a certificate of the customer's own CA, in place of one of ours: PEM, the certificate
@@ -98,7 +100,7 @@ func (a *Authority) lintOwn(m *material, d *gate.Device, b *issuer.Brought) erro
 		allowed, records = append(allowed, candidate), append(records, ca)
 	}
 	issuedBy, problems := b.Lint(allowed, now)
-	m.own.problems = problems
+	m.own.problems, m.own.signed = problems, b.Leaf.RawTBSCertificate
 	fp := gate.FingerprintOf(b.Leaf.Raw)
 	m.certificate = &gate.Certificate{ID: gate.CertificateID(a.newID(gate.CertificatePrefix)), Account: d.Account, Device: d.ID, Environment: d.Environment,
 		Fingerprint: fp, Serial: b.Leaf.SerialNumber.Text(16), PublicKey: m.applicant.SPKI, DER: b.Leaf.Raw, NotBefore: b.Leaf.NotBefore.UTC(),
@@ -136,7 +138,9 @@ func (a *Authority) lintListed(own *ownCertificate, serial *big.Int) error {
 }
 
 // admitOwn says inside the commit all that keeps the certificate out. Where the device has it already, as from an import or an earlier link, it
-// goes on with that record and takes a new key.
+// goes on with that record and takes a new key. One that differs from a known one in its fingerprint but not in its CA and serial number is most
+// likely that one with another encoding of its ECDSA signature, which anybody can make: (r, n-s) verifies like (r, s), so what was revoked here
+// would come back under another fingerprint.
 func (a *Authority) admitOwn(tx *certstore.Tx, e *gate.Enrollment, m *material) error {
 	faults := m.own.faults()
 	note := func(text string) {
@@ -148,6 +152,8 @@ func (a *Authority) admitOwn(tx *certstore.Tx, e *gate.Enrollment, m *material) 
 	var known *gate.Certificate
 	for _, c := range a.dir.Certificates("") {
 		switch same := c.Fingerprint == m.certificate.Fingerprint; {
+		case !same && c.Serial == m.certificate.Serial && (c.Issuer == m.certificate.Issuer || bytes.Contains(c.DER, m.own.signed)):
+			note("its CA has issued another certificate with the same serial number, which is known here; have it issued anew, with a number of its own")
 		case same && c.Device != e.Device:
 			note("it is used by another device; a certificate names one device")
 		case same && c.Revoked != nil:

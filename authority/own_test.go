@@ -1,9 +1,12 @@
 package authority_test
 
 import (
+	"crypto/elliptic"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -299,4 +302,44 @@ func TestAnImportedCAsListIsReadOnceItIsAllowed(t *testing.T) {
 	if got := w.Check(oldCall(w, oldToken, &crt)); got.Reason != gate.CertificateRevoked {
 		t.Errorf("listed: %s", got.Reason)
 	}
+}
+
+// resigned is a certificate with the other signature that anybody can make of an ECDSA signature: (r, n-s) verifies like (r, s).
+func resigned(t *testing.T, cert *x509.Certificate) *x509.Certificate {
+	t.Helper()
+	var outer struct {
+		TBS, Algorithm asn1.RawValue
+		Signature      asn1.BitString
+	}
+	var sig struct{ R, S *big.Int }
+	_, err := asn1.Unmarshal(cert.Raw, &outer)
+	must(t, err)
+	_, err = asn1.Unmarshal(outer.Signature.Bytes, &sig)
+	must(t, err)
+	sig.S.Sub(elliptic.P256().Params().N, sig.S)
+	outer.Signature.Bytes, err = asn1.Marshal(sig)
+	must(t, err)
+	outer.Signature.BitLength = 8 * len(outer.Signature.Bytes)
+	der, err := asn1.Marshal(outer)
+	must(t, err)
+	again, err := x509.ParseCertificate(der)
+	must(t, err)
+	return again
+}
+
+func TestARevokedCertificateDoesNotComeBackWithItsSignatureEncodedAnew(t *testing.T) {
+	b := newOffice(t).own("acme")
+	crt := b.ca.Issue(nil)
+	device := b.device(b.account, "pre", gate.Preprod)
+	_, token := b.release(device.ID, "")
+	csr := b.ca.Request(crt.PrivateKey)
+	got, err := b.Bring(token, csr, []byte(gatetest.PEM(crt.Leaf.Raw)))
+	must(t, err)
+	_, err = b.RevokeCertificate(b.ben, got.Certificate.ID, gate.Superseded, "replaced")
+	must(t, err)
+	twin := resigned(t, crt.Leaf)
+	must(t, b.ca.Certificate.CheckSignature(twin.SignatureAlgorithm, twin.RawTBSCertificate, twin.Signature))
+	_, second := b.release(device.ID, "")
+	_, err = b.Bring(second, csr, []byte(gatetest.PEM(twin.Raw)))
+	refused(t, "the same certificate under another fingerprint", err, gate.Invalid)
 }
