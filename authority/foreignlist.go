@@ -24,6 +24,7 @@ type foreignLists struct {
 	mu    sync.Mutex
 	found map[gate.Fingerprint]gate.Fingerprint // guarded by mu; by CA the list that was seen to lie there
 	swept map[gate.Fingerprint]gate.Fingerprint // guarded by mu; by CA the list whose entries are all revoked here
+	came  uint64                                // guarded by mu; how often certificates came in that were not held against the lists
 	whole map[gate.Fingerprint][]byte           // guarded by mu; the lists of a store in memory, which has no directory for files
 }
 
@@ -235,6 +236,7 @@ func (a *Authority) sweepList(ca *gate.CA) error {
 	if !known.Of(ca.Allowance) || a.lists.notes(&a.lists.swept, known) {
 		return nil
 	}
+	came := a.lists.camePast()
 	list, err := a.heldList(ca, known)
 	if errors.Is(err, errNoList) {
 		return nil // it is fetched again
@@ -266,8 +268,37 @@ func (a *Authority) sweepList(ca *gate.CA) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	a.lists.note(&a.lists.swept, known)
+	a.lists.noteSwept(known, came)
 	return nil
+}
+
+// camePast is how often certificates came in past the lists.
+func (f *foreignLists) camePast() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.came
+}
+
+// sweepAgain has all lists be held against the certificates anew: some came with an import, or may be those of a CA whose list was not read when
+// they were brought.
+func (f *foreignLists) sweepAgain() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.came++
+	clear(f.swept)
+}
+
+// noteSwept notes that the entries of a list are revoked here, unless certificates came in since it was begun.
+func (f *foreignLists) noteSwept(l *gate.RevocationList, came uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.came != came {
+		return
+	}
+	if f.swept == nil {
+		f.swept = make(map[gate.Fingerprint]gate.Fingerprint)
+	}
+	f.swept[l.CA] = l.Hash
 }
 
 // notes reports whether something was noted of a list, in one of the maps.

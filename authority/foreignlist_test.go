@@ -286,3 +286,33 @@ func TestARestartKeepsTheListAndFinishesWhatItRevokes(t *testing.T) {
 		t.Errorf("after it was fetched again: %v", err)
 	}
 }
+
+func TestACertificateThatIsImportedAfterItsCARevokedItIsRevoked(t *testing.T) {
+	b := newOffice(t).allowedCA("acme")
+	crt := b.ca.Issue(nil)
+	b.list.Serve(b.ca.List(2, b.clock.now(), nil, crt.Leaf.SerialNumber))
+	b.later(gate.ListInterval)
+	_, err := b.Import(b.cho, takeover(incumbentHere("beta", authority.OldCredentials{Tokens: []string{oldToken}, Certificates: []string{gatetest.PEM(crt.Leaf.Raw)}})))
+	must(t, err)
+	b.ReadLists(t) // the same list as before
+	for _, c := range b.Directory().Certificates("") {
+		if c.Imported != nil && c.Revoked == nil {
+			t.Error("it waits to be confirmed, and would count")
+		}
+	}
+}
+
+func TestACertificateThatWasBroughtWhileNoListWasReadIsRevokedOnceItIs(t *testing.T) {
+	b := newOffice(t).allowedCA("acme")
+	crt := b.ca.Issue(nil)
+	b.list.Serve(b.ca.List(2, b.clock.now(), nil, crt.Leaf.SerialNumber))
+	b.later(gate.ListInterval)
+	read := *b.record.Allowance
+	b.allow(gate.Allowance{Accounts: read.Accounts})
+	got := b.mustBring("one", crt)
+	b.allow(gate.Allowance{Accounts: read.Accounts, CRL: read.CRL, GraceHours: read.GraceHours})
+	b.ReadLists(t)
+	if r := b.reason(got); r != gate.CertificateRevoked {
+		t.Error(r)
+	}
+}

@@ -116,6 +116,7 @@ func (a *Authority) Import(by By, in Takeover) (gate.ImportID, error) {
 	if errors.Is(err, errRehearsed) {
 		return "", nil
 	}
+	a.lists.sweepAgain()
 	return made.ID, err
 }
 

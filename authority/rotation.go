@@ -87,6 +87,7 @@ func (a *Authority) ConfirmCA(by By, fp gate.Fingerprint) (*gate.CA, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.lists.sweepAgain()
 	a.trustNow()
 	return &out, nil
 }
