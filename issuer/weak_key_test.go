@@ -114,9 +114,13 @@ func TestWeakRSAKeysAreRefusedWithTheReasonAndWhatToDo(t *testing.T) {
 // tripled is a modulus of 2048 bits with a factor of 3.
 func tripled(t testing.TB) *big.Int {
 	t.Helper()
-	n := new(big.Int).Mul(prime(t), new(big.Int).Rsh(prime(t), 2))
-	for n.Mul(n, big.NewInt(3)); n.BitLen() < 2048; {
-		n.Mul(n, big.NewInt(3))
+	third, err := rand.Prime(rand.Reader, 1023) // its two highest bits are set
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := new(big.Int).Mul(prime(t), third) // 9/16 to 1 times 2^2047
+	if n.Mul(n, big.NewInt(3)); n.BitLen() == 2049 {
+		return tripled(t)
 	}
 	return n
 }
