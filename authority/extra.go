@@ -49,6 +49,9 @@ func (a *Authority) GrantExtra(by By, account gate.AccountID, in NewExtra) (*gat
 	return a.changeContract(by, contract.ID, amending{
 		action: gate.ManageAccounts, notice: gate.ExtraNotice, event: gate.Event{Verb: gate.ExtraGranted, Why: in.Why, Detail: detail},
 		do: func(c gate.Contract) (gate.Contract, error) {
+			if in.Reset && len(c.Extras) != len(contract.Extras) { // what was used was compared with what had been granted then
+				return c, gate.Errorf(gate.Conflict, "more was granted meanwhile; look at what is left (certgate usage limits) and ask again if it is still needed")
+			}
 			next, err := c.GrantExtra(e)
 			if err == nil {
 				err = next.Resolve(time.LoadLocation)

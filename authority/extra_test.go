@@ -1,6 +1,7 @@
 package authority_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -119,4 +120,29 @@ func TestWhatCannotBeGrantedIsRefused(t *testing.T) {
 	}
 	_, err = o.GrantExtra(o.ben, acme.account.ID, authority.NewExtra{Limit: "day", Amount: 1, Why: "x"})
 	refused(t, "again and again", err, gate.Conflict)
+}
+
+func TestAResetThatTwoAskForAtOnceIsMadeOnce(t *testing.T) {
+	o := newOffice(t)
+	acme := o.customer("acme")
+	o.plan(acme, "day 10", "rate 1000")
+	if n := o.passes(acme); n != 10 {
+		t.Fatalf("%d passed", n)
+	}
+	errs := make(chan error)
+	const people = 8
+	for range people {
+		go func() {
+			_, err := o.GrantExtra(o.ben, acme.account.ID, authority.NewExtra{Limit: "day", Reset: true, Why: "our loop"})
+			errs <- err
+		}()
+	}
+	for range people {
+		if err := <-errs; err != nil && !errors.Is(err, gate.Conflict) {
+			t.Error(err)
+		}
+	}
+	if n := o.passes(acme); n != 10 {
+		t.Errorf("%d passed after a reset", n)
+	}
 }
