@@ -97,8 +97,8 @@ func (a *Authority) toAllow(tx *certstore.Tx, by By, cert *x509.Certificate, act
 			if err != nil || !bytes.Equal(known.RawSubjectPublicKeyInfo, cert.RawSubjectPublicKeyInfo) {
 				continue
 			}
-			if record.Imported == nil || record.Compromised || record.Anchors(a.now()) {
-				return nil, gate.FieldErrorf("certificate", "has the key of %q, which is trusted already, ours, or retired as compromised", gate.Clip(nameOf(record), 60))
+			if record.Imported == nil || record.Compromised || record.Retired == nil && !a.now().After(record.NotAfter) {
+				return nil, gate.FieldErrorf("certificate", "has the key of %q, which is trusted already or waits to be, is ours, or was retired as compromised", gate.Clip(nameOf(record), 60))
 			}
 		}
 	}

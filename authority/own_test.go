@@ -343,3 +343,15 @@ func TestARevokedCertificateDoesNotComeBackWithItsSignatureEncodedAnew(t *testin
 	_, err = b.Bring(second, csr, []byte(gatetest.PEM(twin.Raw)))
 	refused(t, "the same certificate under another fingerprint", err, gate.Invalid)
 }
+
+func TestNoTwoCAsWithOneKeyWaitToBeAllowed(t *testing.T) {
+	o := newOffice(t)
+	acme := o.account("acme")
+	ca := gatetest.NewForeignCA(t, "Acme CA", o.clock.now())
+	in := authority.Allowing{Certificate: []byte(ca.PEM()), Allowance: gate.Allowance{Accounts: []gate.AccountID{acme.ID}}, Why: "runs its own"}
+	_, err := o.AllowCA(o.cho, in)
+	must(t, err)
+	in.Certificate = []byte(gatetest.PEM(resigned(t, ca.Certificate).Raw))
+	_, err = o.AllowCA(o.cho, in) // once both counted, nobody could say under which of the two a certificate stands
+	refused(t, "the same CA under another fingerprint", err, gate.Invalid)
+}
