@@ -20,6 +20,7 @@ import (
 type foreignLists struct {
 	fetcher *listFetcher
 	turn    sync.Mutex // held while lists are read
+	asking  sync.Mutex // held while a list is asked about a certificate that is brought
 
 	mu    sync.Mutex
 	found map[gate.Fingerprint]gate.Fingerprint // guarded by mu; by CA the list that was seen to lie there

@@ -316,3 +316,14 @@ func TestACertificateThatWasBroughtWhileNoListWasReadIsRevokedOnceItIs(t *testin
 		t.Error(r)
 	}
 }
+
+func TestNoListIsAskedForAtAnAddressOfTheLink(t *testing.T) {
+	for _, host := range []string{"169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "0.0.0.0"} {
+		b := newOffice(t).allowedCA("acme")
+		b.allow(gate.Allowance{Accounts: []gate.AccountID{b.account.ID}, CRL: "http://" + host + "/latest/meta-data"})
+		b.ReadLists(t)
+		if k := b.known(); k.Failures != 1 || !strings.Contains(k.Problem, "where no list is asked for") {
+			t.Errorf("%s: %+v", host, k)
+		}
+	}
+}

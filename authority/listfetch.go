@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/onerecord/certgate/gate"
@@ -32,10 +34,23 @@ func newListFetcher(timeout time.Duration) *listFetcher {
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errRedirected },
 		Transport: &http.Transport{
-			DialContext: (&net.Dialer{Timeout: timeout}).DialContext, TLSHandshakeTimeout: timeout, DisableKeepAlives: true, DisableCompression: true,
+			DialContext: (&net.Dialer{Timeout: timeout, Control: notOfTheLink}).DialContext, TLSHandshakeTimeout: timeout, DisableKeepAlives: true, DisableCompression: true,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 	}}
+}
+
+// notOfTheLink refuses to connect to addresses of the link itself, where clouds keep the credentials of machines (169.254.169.254), and to none at
+// all: no CA publishes there, and whoever runs the name of an allowed URL could point it there. Private addresses are for CAs within the house.
+func notOfTheLink(_, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("its address cannot be read: %w", err)
+	}
+	if ip := to.Addr().Unmap(); ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() {
+		return fmt.Errorf("its name leads to %s, where no list is asked for", ip)
+	}
+	return nil
 }
 
 // fetchedList is what an attempt gave. DER is nil if the list has not changed.

@@ -121,6 +121,8 @@ func (a *Authority) lintListed(own *ownCertificate, serial *big.Int) error {
 	if !own.ca.Reads(a.now()) {
 		return nil
 	}
+	a.lists.asking.Lock() // a list may take issuer.MaxRevocationList of memory, and who holds a link may ask as often as it likes
+	defer a.lists.asking.Unlock()
 	known := a.dir.RevocationList(own.ca.Fingerprint)
 	list, err := a.heldList(own.ca, known)
 	missing := errors.Is(err, errNoList) || err == nil && !a.now().Before(known.NextUpdate)
