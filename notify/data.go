@@ -180,25 +180,12 @@ func sample(kind gate.NoticeKind) Data {
 		data.Why = why
 	}
 	switch kind {
-	case gate.CredentialNotice:
-		data.Noun, data.Name = "key", "key_01jq8z5v3n7t2m4k6h9r0s1w2z"
-	case gate.LeakedNotice:
-		data.Noun, data.Name, data.Verb = "key", "key_01jq8z5v3n7t2m4k6h9r0s1w2z", "leaked"
+	case gate.CredentialNotice, gate.LeakedNotice, gate.ImportedNotice, gate.ListEndsNotice, gate.LinkTriedNotice, gate.RenewedNotice:
+		sampleCredential(kind, &data)
 	case gate.RejectedNotice:
 		data.Verb, data.Why = "rejected", "The demo was not shown."
 	case gate.TakenNotice:
 		data.Verb = "taken"
-	case gate.ImportedNotice:
-		data.Noun, data.Name, data.Verb, data.Why, data.Made = "account", "acme", "imported", "", ""
-		data.Lines = "acme/main/prod-1: 1 token and 1 certificate"
-	case gate.ListEndsNotice:
-		data.Noun, data.Name, data.Verb = "CA", "Acme Private CA", "refused"
-		data.Why = "it answered with status 503"
-		data.Lines = "acme/main/prod-1: crt_01jq8z5v3n7t2m4k6h9r0s1w36"
-	case gate.LinkTriedNotice:
-		data.Noun, data.Verb, data.Made, data.Former = "enrollment link", "tried", "crt_01jq8z5v3n7t2m4k6h9r0s1w36", data.Made
-	case gate.RenewedNotice:
-		data.Noun, data.Verb, data.Why = "key", "renewed", ""
 	case gate.ClosingNotice:
 		data.Verb = "closing"
 		data.Why = "The clinic has merged with another."
@@ -213,6 +200,27 @@ func sample(kind gate.NoticeKind) Data {
 		sampleReminder(kind, &data)
 	}
 	return data
+}
+
+// sampleCredential fits made-up data to what is told of keys and certificates.
+func sampleCredential(kind gate.NoticeKind, data *Data) {
+	switch kind {
+	case gate.LeakedNotice:
+		data.Noun, data.Name, data.Verb = "key", "key_01jq8z5v3n7t2m4k6h9r0s1w2z", "leaked"
+	case gate.ImportedNotice:
+		data.Noun, data.Name, data.Verb, data.Why, data.Made = "account", "acme", "imported", "", ""
+		data.Lines = "acme/main/prod-1: 1 token and 1 certificate"
+	case gate.ListEndsNotice:
+		data.Noun, data.Name, data.Verb = "CA", "Acme Private CA", "refused"
+		data.Why = "it answered with status 503"
+		data.Lines = "acme/main/prod-1: crt_01jq8z5v3n7t2m4k6h9r0s1w36"
+	case gate.LinkTriedNotice:
+		data.Noun, data.Verb, data.Made, data.Former = "enrollment link", "tried", "crt_01jq8z5v3n7t2m4k6h9r0s1w36", data.Made
+	case gate.RenewedNotice:
+		data.Noun, data.Verb, data.Why = "key", "renewed", ""
+	default:
+		data.Noun, data.Name = "key", "key_01jq8z5v3n7t2m4k6h9r0s1w2z"
+	}
 }
 
 // sampleWhys are reasons of kinds of notice.
