@@ -30,8 +30,8 @@ func (c *counted) add(t *Tally) {
 	c.cost += t.Cost
 	c.in += t.In
 	c.out += t.Out
-	for i, n := range t.Latency {
-		if n != 0 {
+	for i := range t.Latency { // in place: the array is not copied for each call
+		if n := t.Latency[i]; n != 0 {
 			c.latency[i] = uint32(min(int64(c.latency[i])+n, math.MaxUint32))
 		}
 	}
