@@ -24,10 +24,10 @@ const behaviors = 8
 
 func newCrowd(tb testing.TB, n int, plan ...gate.Limit) *crowd {
 	tb.Helper()
-	return newCrowdAt(tb, n, time.Now, plan...)
+	return newCrowdAt(tb, n, nil, plan...)
 }
 
-// newCrowdAt is newCrowd by another clock.
+// newCrowdAt is newCrowd by another clock; nil is the one that the product has.
 func newCrowdAt(tb testing.TB, n int, now func() time.Time, plan ...gate.Limit) *crowd {
 	tb.Helper()
 	store, _, err := authority.FoundInMemory(authority.Setup{Admins: []authority.Admin{{Name: "a", Email: "a@example.com"}, {Name: "b", Email: "b@example.com"}}})
