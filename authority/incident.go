@@ -157,7 +157,10 @@ func (a *Authority) leakedBefore(by By, begun gate.Incident, why string) error {
 
 // countIncidents counts them by state.
 func (a *Authority) countIncidents() map[gate.IncidentState]int {
-	n := map[gate.IncidentState]int{gate.IncidentIsOpen: 0, gate.IncidentIsClosed: 0}
+	n := make(map[gate.IncidentState]int)
+	for _, s := range gate.IncidentStates() {
+		n[s] = 0
+	}
 	for _, i := range a.dir.Incidents("") {
 		n[i.State()]++
 	}

@@ -34,6 +34,7 @@ func golden() map[gate.RecordKind]gate.Record {
 	contact := gate.Contact{Role: gate.TechnicalContact, Name: "Ops <&>", Email: "ops@example.com", Phone: "+1 555 0100"}
 	imported := gate.Import{ID: "imp_1", By: "stf_cho", At: dawn, Source: "the spreadsheet"}
 	allowance := gate.Allowance{Accounts: []gate.AccountID{"acc_1"}, CRL: "http://pki.acme.example/issuing.crl", GraceHours: 24, DistributionPoint: true, Act: act, Confirmed: act}
+	note := gate.PolicyNote{Version: "1", Risk: "records copied", Scope: "one device", Alternatives: "a notice alone", Duration: "4 hours"}
 	list := []gate.Record{
 		&gate.Account{ID: "acc_1", Slug: "acme", Name: "Acme", Zone: "America/New_York", Contacts: []gate.Contact{contact}, Owner: "stf_ben", Notes: "calls on Mondays", CreatedAt: dawn, Imported: &imported,
 			ProposedContacts: &gate.ContactProposal{Contacts: []gate.Contact{contact}, Act: act, Replaced: true, Withdrawn: &act},
@@ -89,11 +90,21 @@ func golden() map[gate.RecordKind]gate.Record {
 		},
 		&gate.Remediation{
 			ID: "rem_1", Account: "acc_1", Subject: gate.Subject{Kind: gate.DeviceSubject, ID: "dev_1"}, Measure: gate.Suspend, Limit: &limits[0], From: dawn, PlannedAt: &dawn, Until: &later,
-			By: "stf_ben", Why: "a leak", Notice: "not_1", Lifted: &gate.Lifting{At: later, By: "stf_cho", Why: "closed", Mistake: true, Notice: "not_2"},
+			By: "stf_ben", Why: "a leak", Notice: "not_1", Policy: &note, Lifted: &gate.Lifting{At: later, By: "stf_cho", Why: "closed", Mistake: true, Notice: "not_2"},
 		},
 		&gate.Incident{
 			ID: "inc_1", Account: "acc_1", Device: "dev_1", Subject: gate.Subject{Kind: gate.KeySubject, ID: "key_1"}, Origin: gate.IncidentLeak, Opened: act,
 			Notes: []gate.Act{act}, Remediations: []gate.RemediationID{"rem_1"}, Security: &act, Closed: &gate.IncidentClosing{Act: act, Outcome: gate.IncidentConfirmed},
+			Evidence: []gate.Detection{{
+				At: dawn, Rule: "patient-scraping", Ruling: "rul_1", Subject: gate.Subject{Kind: gate.DeviceSubject, ID: "dev_1"}, From: dawn, To: later,
+				Figures: []gate.Figure{{Name: "patients", Seen: 210, Limit: 100}}, Weight: 60, Asks: "limit", Observed: "held",
+			}},
+			MoreEvidence: 1,
+			Steps:        []gate.Step{{At: dawn, Rung: gate.RungThrottle, By: "stf_ben", Policy: note, Notice: "not_1", Remediation: "rem_1"}},
+			Holds:        []gate.Hold{{Began: act, Ended: &act}},
+			Appeals:      []gate.Appeal{{At: dawn, By: "stf_1", Text: "we moved", Notice: "not_2", Answer: &gate.AppealAnswer{Act: act, Granted: true, Notice: "not_3"}}},
+			Plan:         &gate.CorrectivePlan{Text: "narrow the query", Due: "2027-04-01", Agreed: act, Notice: "not_4", Done: &act},
+			Barred:       &gate.Bar{Until: dawn, Act: act, Notice: "not_5"},
 		},
 		&gate.Notice{
 			ID: "not_1", Kind: gate.EnrollmentNotice, Account: "acc_1", To: []gate.Contact{contact}, Subject: "Your link", Body: "See {link}",

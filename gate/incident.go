@@ -21,6 +21,15 @@ type Incident struct {
 	// Security is a person's mark that it is a security incident. It is never taken back.
 	Security *Act             `json:"security,omitempty"`
 	Closed   *IncidentClosing `json:"closed,omitempty"`
+
+	// Evidence is what rules found, oldest first, and MoreEvidence how much more than is kept.
+	Evidence     []Detection     `json:"evidence,omitempty"`
+	MoreEvidence int             `json:"more_evidence,omitempty"`
+	Steps        []Step          `json:"steps,omitempty"` // up the ladder, oldest first
+	Holds        []Hold          `json:"holds,omitempty"`
+	Appeals      []Appeal        `json:"appeals,omitempty"`
+	Plan         *CorrectivePlan `json:"plan,omitempty"`
+	Barred       *Bar            `json:"barred,omitempty"`
 }
 
 // IncidentClosing ends an incident.
@@ -50,9 +59,11 @@ const (
 	IncidentConfirmed  IncidentOutcome = "confirmed"
 	IncidentFalseAlarm IncidentOutcome = "false-alarm" // what was seen did not happen
 	IncidentBenign     IncidentOutcome = "benign"      // it happened, and was allowed or harmless
+	// IncidentFaded is what certgate closes as by itself: nothing more was seen, and nobody has judged what was.
+	IncidentFaded IncidentOutcome = "faded"
 )
 
-// IncidentOutcomes lists them all.
+// IncidentOutcomes are those that a person may give.
 func IncidentOutcomes() []IncidentOutcome {
 	return []IncidentOutcome{IncidentConfirmed, IncidentFalseAlarm, IncidentBenign}
 }
@@ -62,15 +73,19 @@ type IncidentState string
 
 // The states of an incident, a closed list.
 const (
-	IncidentIsOpen   IncidentState = "open"
-	IncidentIsClosed IncidentState = "closed"
+	IncidentIsOpen     IncidentState = "open"
+	IncidentIsHeld     IncidentState = "held"     // nothing happens by itself
+	IncidentIsAppealed IncidentState = "appealed" // an appeal waits for its answer
+	IncidentIsClosed   IncidentState = "closed"
 )
 
 // String returns the state's name.
 func (s IncidentState) String() string { return string(s) }
 
 // IncidentStates lists them all.
-func IncidentStates() []IncidentState { return []IncidentState{IncidentIsOpen, IncidentIsClosed} }
+func IncidentStates() []IncidentState {
+	return []IncidentState{IncidentIsOpen, IncidentIsHeld, IncidentIsAppealed, IncidentIsClosed}
+}
 
 // Bounds of one record, which must stay well below what the store takes.
 const (
@@ -80,8 +95,13 @@ const (
 
 // State is the incident's state.
 func (i *Incident) State() IncidentState {
-	if i.Closed != nil {
+	switch {
+	case i.Closed != nil:
 		return IncidentIsClosed
+	case i.OpenAppeal() != nil:
+		return IncidentIsAppealed
+	case i.Held() != nil:
+		return IncidentIsHeld
 	}
 	return IncidentIsOpen
 }
@@ -164,7 +184,16 @@ func (i Incident) Close(c IncidentClosing) (Incident, error) {
 	if err := i.standing(); err != nil {
 		return i, err
 	}
-	if !slices.Contains(IncidentOutcomes(), c.Outcome) {
+	switch {
+	case c.Act.By == System:
+		if i.Touched() || c.Outcome != IncidentFaded {
+			return i, Errorf(Conflict, "incident %s: people deal with it, and only they close it", i.ID)
+		}
+	case i.OpenAppeal() != nil:
+		return i, Errorf(Conflict, "an appeal against incident %s waits for its answer; answer it first", i.ID)
+	case i.Plan != nil && i.Plan.Done == nil:
+		return i, Errorf(Conflict, "incident %s has a plan that is due on %s; say that it is done first", i.ID, i.Plan.Due)
+	case !slices.Contains(IncidentOutcomes(), c.Outcome):
 		return i, FieldErrorf("outcome", "%q: must be one of %s", Clip(string(c.Outcome), 40), join(IncidentOutcomes(), ", "))
 	}
 	if err := CheckIncidentText(c.Act.Why); err != nil {

@@ -14,10 +14,12 @@ type Remediation struct {
 	// PlannedAt is when it was written down, if it begins later than that, as the closing of an account does.
 	PlannedAt *time.Time `json:"planned_at,omitempty"`
 	Until     *time.Time `json:"until,omitempty"` // nil: until lifted
-	By        StaffID    `json:"by"`
+	By        StaffID    `json:"by"`              // System: certgate itself, by a policy
 	Why       string     `json:"why"`
 	Notice    NoticeID   `json:"notice"`
-	Lifted    *Lifting   `json:"lifted,omitempty"`
+	// Policy is why this was done and nothing milder; nil where a person wrote only the reason.
+	Policy *PolicyNote `json:"policy,omitempty"`
+	Lifted *Lifting    `json:"lifted,omitempty"`
 }
 
 // Lifting ends a remediation.
