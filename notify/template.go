@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 	"unicode/utf8"
 
@@ -54,33 +55,47 @@ const (
 // subjectPrefix begins the first line of a text.
 const subjectPrefix = "Subject: "
 
-// ParseTemplates reads the default texts and puts the operator's in their places; nil overrides nothing. Everything in the top directory
+// ParseTemplates takes the default texts and puts the operator's in their places; nil overrides nothing. Everything in the top directory
 // of overrides must be KIND.txt or KIND.html of a kind; names that begin with a dot are passed over. Each template is tried on made-up
 // data, whole and with every field missing in turn, so a misspelled field is found now and not when a customer must be told.
 func ParseTemplates(overrides fs.FS) (*Templates, error) {
+	standard, err := standardTexts()
+	if err != nil || overrides == nil {
+		return standard, err
+	}
 	sources := make(map[gate.NoticeKind]Source)
+	for kind, t := range standard.kinds {
+		sources[kind] = t.source
+	}
+	if err := override(sources, overrides); err != nil {
+		return nil, err
+	}
+	t := &Templates{kinds: maps.Clone(standard.kinds)}
+	for _, kind := range slices.Sorted(maps.Keys(sources)) {
+		if sources[kind] == standard.kinds[kind].source {
+			continue
+		}
+		if t.kinds[kind], err = newTexts(kind, sources[kind]); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// standardTexts are the default texts. They are part of the program, so they are tried once and not at each reload.
+var standardTexts = sync.OnceValues(func() (*Templates, error) {
+	t := &Templates{kinds: make(map[gate.NoticeKind]*texts)}
 	for _, kind := range gate.NoticeKinds() {
 		text, err := defaults.ReadFile("templates/" + string(kind) + ".txt")
 		if err != nil {
 			return nil, fmt.Errorf("no default text for notices of kind %q: %w", kind, err)
 		}
-		sources[kind] = Source{Text: string(text)}
-	}
-	if overrides != nil {
-		if err := override(sources, overrides); err != nil {
+		if t.kinds[kind], err = newTexts(kind, Source{Text: string(text)}); err != nil {
 			return nil, err
 		}
-	}
-	t := &Templates{kinds: make(map[gate.NoticeKind]*texts)}
-	for _, kind := range slices.Sorted(maps.Keys(sources)) {
-		parsed, err := newTexts(kind, sources[kind])
-		if err != nil {
-			return nil, err
-		}
-		t.kinds[kind] = parsed
 	}
 	return t, nil
-}
+})
 
 func override(sources map[gate.NoticeKind]Source, dir fs.FS) error {
 	entries, err := fs.ReadDir(dir, ".")
