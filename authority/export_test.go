@@ -4,6 +4,9 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/onerecord/certgate/abuse"
+	"github.com/onerecord/certgate/usage"
 )
 
 // MaxRemembered is the bound on what Decisions take, in bytes.
@@ -43,3 +46,16 @@ func (a *Authority) ReadLists(t testing.TB) {
 		t.Error(err)
 	}
 }
+
+// WindowRows are the rows of a window that has ended, and RecordWindow keeps them.
+func WindowRows(a *Authority, start time.Time, quick bool) ([]abuse.Row, error) {
+	return a.windowRows(start, quick)
+}
+
+// RecordWindow keeps the rows of a window.
+func RecordWindow(a *Authority, start time.Time, quick bool, rows []abuse.Row) error {
+	return a.recordWindow(start, quick, rows)
+}
+
+// PutWindow writes a piece of a window as it is.
+func PutWindow(a *Authority, w *usage.Window) error { return a.usage.PutWindow(w) }

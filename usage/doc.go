@@ -14,4 +14,7 @@
 // not: there are no figures for months, because the sum of days counts a patient once a day. When a day can change no more its sketches become
 // numbers. Which patients are new to an account is told by two sketches of its own that last 60 days (see known). A sketch takes at most
 // [SketchBytes]; all that are held in memory take 256 MiB, and one is held while its device calls.
+//
+// What all devices did in an hour or a quarter of one is also kept by time, for those who watch for abuse ([Window]): what they were told must be
+// there to be judged again, the same to the byte.
 package usage

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -174,11 +175,16 @@ func (s *Store) Remove(now time.Time) error {
 	next.Minutes = max(s.state.Minutes, floor(s.Meter.raise(floor(next.Minutes, quarter)), quarter))
 	move(&next.Quarters, QuartersKept, s.state.Minutes)
 	move(&next.Days, DaysKept, s.state.Quarters)
+	moveWindows(&next, now.Unix())
 	if next == s.state {
 		return nil
 	}
+	before := s.state
 	if err := s.setState(next); err != nil { // first, so that nothing counts from buckets that are half gone
 		return err
+	}
+	if err := errors.Join(s.removeWindows(quickWindow, before.QuickWindows-stride, next.QuickWindows), s.removeWindows(hourWindow, before.Windows-stride, next.Windows)); err != nil {
+		return fmt.Errorf("remove old windows: %w", err)
 	}
 	for level, before := range map[byte]int64{minutes: next.Minutes, quarters: next.Quarters, seenHours: next.Quarters, days: next.Days, seenDays: next.Days} {
 		if err := s.remove(level, before); err != nil {
@@ -186,6 +192,17 @@ func (s *Store) Remove(now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// moveWindows moves the marks before which windows are removed, by at most a day.
+func moveWindows(next *state, now int64) {
+	for mark, keep := range map[*int64]time.Duration{&next.QuickWindows: QuickWindowsKept, &next.Windows: WindowsKept} {
+		to := now - int64(keep.Seconds())
+		if *mark != 0 {
+			to = min(to, *mark+stride)
+		}
+		*mark = max(*mark, to)
+	}
 }
 
 func (s *Store) remove(level byte, before int64) error {

@@ -72,6 +72,9 @@ type state struct {
 	Minutes  int64 `json:"minutes"`
 	Quarters int64 `json:"quarters"`
 	Days     int64 `json:"days"`
+	// Windows that end before these are removed, quarters and hours.
+	QuickWindows int64 `json:"quick_windows,omitempty"`
+	Windows      int64 `json:"windows,omitempty"`
 }
 
 const (
