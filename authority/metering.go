@@ -52,6 +52,7 @@ func (c *Call) meter(o *Outcome) {
 	} else {
 		cell.Outcome = usage.Outcome(c.Reason.String())
 	}
+	c.leave(&shown, o)
 	c.authority.usage.Meter.Record(at, c.Caller.Device.ID, &cell, &shown)
 }
 

@@ -32,6 +32,9 @@ type namedPatients struct {
 	hashes []usage.Patient
 	room   [2]usage.Patient
 	forms  [2]uint64 // as limits know them
+
+	numbers []uint64 // those of the identifiers that are numbers
+	digits  [2]uint64
 }
 
 // patients are the different ones that the call names, each as a keyed hash: an identifier is never kept.
@@ -39,10 +42,13 @@ func (c *Call) patients() []usage.Patient {
 	if c.names.read {
 		return c.names.hashes
 	}
-	c.names.read, c.names.hashes = true, c.names.room[:0]
+	c.names.read, c.names.hashes, c.names.numbers = true, c.names.room[:0], c.names.digits[:0]
 	c.Request.Site.Patients.Each(c.Path, c.Request.Query, func(id string) {
 		if hash := c.authority.patients.hash(id); !slices.Contains(c.names.hashes, hash) {
 			c.names.hashes = append(c.names.hashes, hash)
+			if n, ok := numberOf(id); ok {
+				c.names.numbers = append(c.names.numbers, n)
+			}
 		}
 	})
 	return c.names.hashes

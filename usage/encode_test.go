@@ -79,3 +79,17 @@ func TestQuantilesAreThoseOfTheWholeWhereverItWasCounted(t *testing.T) {
 		t.Errorf("%v, %v", none.Quantile(0.5), long.Quantile(0.5))
 	}
 }
+
+func FuzzDecodeTrace(f *testing.F) {
+	f.Add((&Trace{Forbidden: 1, Targets: 300, Scopes: 1 << 63, Near: 50, fresh: 12.5}).encode())
+	f.Fuzz(func(t *testing.T, value []byte) {
+		r, err := decodeTrace(900, value)
+		if err != nil {
+			return
+		}
+		same, err := decodeTrace(900, r.encode())
+		if err != nil || r.fresh == r.fresh && *r != *same {
+			t.Errorf("%+v became %+v: %v", r, same, err)
+		}
+	})
+}

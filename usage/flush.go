@@ -52,6 +52,7 @@ func (s *Store) Flush(now time.Time, notes []Note) error {
 	}
 	maps.Copy(s.notes, fresh)
 	s.Meter.written(list, now)
+	s.Meter.clock.Store(now.Unix())
 	s.flushed.Store(now.UnixNano())
 	return nil
 }

@@ -24,6 +24,9 @@ type Meter struct {
 	sketched atomic.Int64 // bytes of the hours' sketches
 	named    atomic.Int64 // patients that wait to be compared with what their accounts know
 	keys     sketchKeys
+	traces   atomic.Int64 // how many are held
+	clock    atomic.Int64 // Unix seconds of the last flush
+	exports  exports
 }
 
 type shard struct {
@@ -36,7 +39,10 @@ type shard struct {
 type metered struct {
 	buckets []*bucket // oldest first
 	hours   []*hour   // in the order in which they were begun
+	trace   *trace    // of the last hour in which it called
 }
+
+func (d *metered) empty() bool { return len(d.buckets) == 0 && len(d.hours) == 0 && d.trace == nil }
 
 // bucket is a minute of a device.
 type bucket struct {
@@ -165,7 +171,7 @@ func (m *Meter) written(list []snapshot, now time.Time) {
 			})
 			m.buckets.Add(int64(len(kept) - len(d.buckets)))
 			d.buckets = kept
-			if len(d.buckets) == 0 && len(d.hours) == 0 {
+			if d.empty() {
 				delete(s.devices, device)
 			}
 		}

@@ -191,6 +191,9 @@ func (s *Store) Remove(now time.Time) error {
 			return fmt.Errorf("remove old usage: %w", err)
 		}
 	}
+	if err := s.removeTraces(next.Minutes); err != nil {
+		return fmt.Errorf("remove what devices left: %w", err)
+	}
 	return nil
 }
 

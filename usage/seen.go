@@ -24,6 +24,10 @@ type Shown struct {
 	Peer     netip.Addr     // whence it came
 	Patients []Patient      // whom it named; none of a refused one. Not kept
 	Status   int            // of the upstream's answer; 0: none
+	Refused  bool           // for what it asked for, why or whence
+	Denied   Denied         // what it asked for, where that was refused, or answered 403, 404 or 410
+	Numbers  []uint64       // identifiers of those whom it named that are numbers. Not kept
+	Export   uint64         // a keyed hash of what it exports; 0: nothing
 }
 
 // hour is what a device was seen to do in an hour of its zone, beside its counts. Sketches hold what AES under the key of the day made of
@@ -39,7 +43,7 @@ type hour struct {
 	forbidden, notFound int64   // answers 403, and 404 or 410
 	fresh               float64 // patients that the account had not named for at least 30 days
 
-	named   []Patient // to be compared with what the account knows, once the hour is written
+	named   [4][]Patient // by quarter, to be compared with what the account knows, once the hour is written
 	changes int64
 	flushed int64 // changes when it was last written
 	loaded  bool  // what the store had of it is in it
@@ -72,17 +76,28 @@ func (m *Meter) see(s *shard, d *metered, at int64, shown *Shown) {
 	case http.StatusNotFound, http.StatusGone:
 		h.notFound++
 	}
-	if shown.Peer != h.peer && shown.Peer.IsValid() {
+	t, moved := m.trace(d, at), shown.Peer != h.peer && shown.Peer.IsValid()
+	if t != nil {
+		t.changes++
+		t.networks.call(shown.Peer, moved, at-t.start)
+		m.leave(s, t, h, shown)
+	}
+	if moved {
 		h.peer = shown.Peer
 		s.in = networkOf(shown.Peer)
 		m.add(&h.networks, s.hash(h.key))
 	}
 	for i := range shown.Patients {
 		s.in = shown.Patients[i]
-		fresh := m.add(&h.patients, s.hash(h.key))
+		hash := s.hash(h.key)
+		fresh := m.add(&h.patients, hash)
+		if t != nil {
+			m.meet(t, h, hash)
+		}
 		if (fresh > 0 || h.patients.many != nil) && m.named.Load() < maxNamed {
 			m.named.Add(1)
-			h.named = append(h.named, shown.Patients[i])
+			q := min(max(at-h.start, 0)/quarter, 3)
+			h.named[q] = append(h.named[q], shown.Patients[i])
 		}
 	}
 }

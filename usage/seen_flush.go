@@ -17,9 +17,11 @@ type openHour struct {
 	hour   *hour
 	// What is being written of it.
 	changes int64
-	named   int
-	fresh   float64
+	named   [4]int
+	fresh   [4]float64
 }
+
+func (o *openHour) allFresh() float64 { return o.fresh[0] + o.fresh[1] + o.fresh[2] + o.fresh[3] }
 
 // seenTogether is how many hours are written in one turn: counts, which are written each second, must not wait for all of them.
 const seenTogether = 500
@@ -34,7 +36,13 @@ func (s *Store) FlushSeen() error {
 			return fmt.Errorf("write what devices were seen to do: %w", err)
 		}
 	}
+	for list := range slices.Chunk(s.Meter.openTraces(), seenTogether) {
+		if err := s.flushTraces(list); err != nil {
+			return fmt.Errorf("write what is watched of devices: %w", err)
+		}
+	}
 	s.Meter.forgetHours()
+	s.Meter.forgetTraces()
 	return nil
 }
 
@@ -139,8 +147,11 @@ func (m *Meter) write(o *openHour, before *Seen, k *known) []byte {
 		h.fresh += before.fresh
 	}
 	h.loaded = true
-	o.changes, o.named, o.fresh = h.changes, len(h.named), k.see(h.named)
-	r := Seen{Start: h.start, End: h.end, Forbidden: h.forbidden, NotFound: h.notFound, day: h.day, fresh: h.fresh + o.fresh, sketched: true,
+	o.changes = h.changes
+	for i, named := range h.named {
+		o.named[i], o.fresh[i] = len(named), k.see(named)
+	}
+	r := Seen{Start: h.start, End: h.end, Forbidden: h.forbidden, NotFound: h.notFound, day: h.day, fresh: h.fresh + o.allFresh(), sketched: true,
 		patients: h.patients, networks: h.networks}
 	return r.encode()
 }
@@ -151,11 +162,16 @@ func (m *Meter) seenWritten(list []openHour) {
 		o := &list[i]
 		s := m.shard(o.device)
 		s.mu.Lock()
-		o.hour.flushed, o.hour.fresh = o.changes, o.hour.fresh+o.fresh
-		if m.named.Add(-int64(o.named)); o.named == len(o.hour.named) {
-			o.hour.named = nil // with the memory behind it
-		} else {
-			o.hour.named = slices.Delete(o.hour.named, 0, o.named)
+		o.hour.flushed, o.hour.fresh = o.changes, o.hour.fresh+o.allFresh()
+		for q, n := range o.named {
+			if m.named.Add(-int64(n)); n == len(o.hour.named[q]) {
+				o.hour.named[q] = nil // with the memory behind it
+			} else {
+				o.hour.named[q] = slices.Delete(o.hour.named[q], 0, n)
+			}
+			if d := s.devices[o.device]; d != nil {
+				d.trace.welcome(o.hour.start+int64(q)*quarter, o.fresh[q])
+			}
 		}
 		o.hour.written = true
 		s.mu.Unlock()
@@ -178,7 +194,7 @@ func (m *Meter) forgetHours() {
 				}
 				return idle
 			})
-			if len(d.hours) == 0 && len(d.buckets) == 0 {
+			if d.empty() {
 				delete(s.devices, device)
 			}
 		}
