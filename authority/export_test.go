@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/onerecord/certgate/abuse"
+	"github.com/onerecord/certgate/gate"
 	"github.com/onerecord/certgate/usage"
 )
 
@@ -59,3 +60,15 @@ func RecordWindow(a *Authority, start time.Time, quick bool, rows []abuse.Row) e
 
 // PutWindow writes a piece of a window as it is.
 func PutWindow(a *Authority, w *usage.Window) error { return a.usage.PutWindow(w) }
+
+// ScopeOf is the bit of the kind of resource that a path names, of no behavior.
+func ScopeOf(path string) uint64 { return 1 << (kindNumber(kindOf(path, nil)) - 1) }
+
+// KindOf is the kind of resource that a call of a behavior asks for; nil: of none.
+func KindOf(path string, b *gate.Behavior) string { return kindOf(path, b) }
+
+// NumberOf is the number that an identifier is.
+func NumberOf(id string) (uint64, bool) { return numberOf(id) }
+
+// Exports reports whether a path begins a bulk export.
+func Exports(path string) bool { return exports(path) }

@@ -18,7 +18,9 @@ func (c *Call) leave(shown *usage.Shown, o *Outcome) {
 		}
 		return
 	}
-	shown.Numbers = c.names.numbers
+	if len(c.names.numbers) > 0 {
+		shown.More, shown.Numbers = true, c.names.numbers
+	}
 	switch status := o.Status; {
 	case status == http.StatusForbidden:
 		c.deny(shown, true)
@@ -26,7 +28,7 @@ func (c *Call) leave(shown *usage.Shown, o *Outcome) {
 		c.deny(shown, false)
 	case status/100 == 2 && exports(c.Path):
 		hash := c.target(string(c.Caller.Device.ID) + c.Path)
-		shown.Export = binary.BigEndian.Uint64(hash[:])
+		shown.More, shown.Export = true, binary.BigEndian.Uint64(hash[:])
 	}
 }
 
@@ -34,7 +36,7 @@ func (c *Call) leave(shown *usage.Shown, o *Outcome) {
 // allowed the kind counts, too.
 func (c *Call) deny(shown *usage.Shown, kind bool) {
 	d := &shown.Denied
-	d.Target = c.target(c.Path)
+	shown.More, d.Target = true, c.target(c.Path)
 	for _, patient := range c.patients() {
 		for i := range d.Target {
 			d.Target[i] ^= patient[i]

@@ -31,12 +31,16 @@ func windowLength(quick bool) time.Duration {
 func (a *Authority) windowRows(start time.Time, quick bool) ([]abuse.Row, error) {
 	owner, devices := a.watched()
 	rows := make([]abuse.Row, 0, len(devices)/4)
-	err := a.usage.Spells(devices, start, start.Add(windowLength(quick)), func(s *usage.Spell) error {
-		if row := (abuse.Row{Account: owner[s.Device], Device: s.Device, Counts: countsOf(s)}); row.Counts != (abuse.Counts{}) {
-			rows = append(rows, row)
-		}
-		return nil
-	})
+	traces, err := a.tracesOf(start, quick)
+	if err == nil {
+		err = a.usage.Spells(devices, start, start.Add(windowLength(quick)), func(s *usage.Spell) error {
+			row := abuse.Row{Account: owner[s.Device], Device: s.Device, Counts: countsOf(s)}
+			if addTrace(&row.Counts, traces[s.Device]); row.Counts != (abuse.Counts{}) {
+				rows = append(rows, row)
+			}
+			return nil
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("sum the window from %s on: %w", start.UTC().Format(time.RFC3339), err)
 	}

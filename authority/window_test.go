@@ -40,11 +40,10 @@ func TestAWindowHoldsWhatProductionDevicesDidInIt(t *testing.T) {
 	}
 	o.pass(time.Hour + 5*time.Minute)
 	must(t, o.SumUsage())
-	want := abuse.Counts{Requests: 8, Failed: 3, Forbidden: 1, Cost: 7, Bytes: 600}
+	want := abuse.Counts{Requests: 8, Failed: 3, Forbidden: 2, NotFound: 1, Targets: 3, Cost: 7, Bytes: 600, Patients: 6, Newcomers: 6,
+		Numbers: 7, Near: 5, Run: 6, Distinct: 6}
+	want.Scopes = authority.ScopeOf("/fhir/Patient/3") | authority.ScopeOf("/other")
 	for _, quick := range []bool{true, false} {
-		if !quick {
-			want.Forbidden, want.NotFound, want.Patients, want.Newcomers = 2, 1, 6, 6
-		}
 		rows, err := authority.WindowRows(o.Authority, start, quick)
 		must(t, err)
 		if diff := cmp.Diff([]abuse.Row{{Account: c.account.ID, Device: c.device.ID, Counts: want}}, rows); diff != "" {

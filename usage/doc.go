@@ -13,7 +13,8 @@
 // minute. What goes in is a keyed hash, hashed again under a key of the day; hours of a day merge, also over the devices of an account, and days do
 // not: there are no figures for months, because the sum of days counts a patient once a day. When a day can change no more its sketches become
 // numbers. Which patients are new to an account is told by two sketches of its own that last 60 days (see known). A sketch takes at most
-// [SketchBytes]; all that are held in memory take 256 MiB, and one is held while its device calls.
+// [SketchBytes]; all that are held in memory take 256 MiB, and one is held while its device calls, that of a quarter of an hour until that has ended.
+// What else rules look at is kept as numbers ([Trace]).
 //
 // What all devices did in an hour or a quarter of one is also kept by time, for those who watch for abuse ([Window]): what they were told must be
 // there to be judged again, the same to the byte.

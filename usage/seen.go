@@ -24,6 +24,7 @@ type Shown struct {
 	Peer     netip.Addr     // whence it came
 	Patients []Patient      // whom it named; none of a refused one. Not kept
 	Status   int            // of the upstream's answer; 0: none
+	More     bool           // there is something of what follows, which nearly every call has nothing of
 	Refused  bool           // for what it asked for, why or whence
 	Denied   Denied         // what it asked for, where that was refused, or answered 403, 404 or 410
 	Numbers  []uint64       // identifiers of those whom it named that are numbers. Not kept
@@ -80,7 +81,9 @@ func (m *Meter) see(s *shard, d *metered, at int64, shown *Shown) {
 	if t != nil {
 		t.changes++
 		t.networks.call(shown.Peer, moved, at-t.start)
-		m.leave(s, t, h, shown)
+		if shown.More {
+			m.leave(s, t, h, shown)
+		}
 	}
 	if moved {
 		h.peer = shown.Peer

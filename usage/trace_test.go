@@ -19,7 +19,7 @@ import (
 
 // leaves notes a call of a device that shows something.
 func leaves(s *usage.Store, at time.Time, d gate.DeviceID, shown usage.Shown) {
-	shown.Account = "acc_1"
+	shown.Account, shown.More = "acc_1", true
 	if !shown.Peer.IsValid() {
 		shown.Peer = here
 	}
