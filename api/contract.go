@@ -21,7 +21,8 @@ type NewContract struct {
 	Last       gate.Date        `json:"last"` // inclusive
 	Zone       string           `json:"zone"`
 	Grant      gate.Grant       `json:"grant"`
-	Plan       gate.Limits      `json:"plan,omitempty"` // how much may be used; left out: no limit
+	Plan       gate.Limits      `json:"plan,omitempty"`      // how much may be used; left out: no limit
+	PlanName   string           `json:"plan_name,omitempty"` // a slug, for rules that are set by plan
 	Agreements []gate.Agreement `json:"agreements"`
 }
 
@@ -62,7 +63,7 @@ func createContract(x *exchange, by authority.By, in *NewContract) (string, erro
 	if err != nil {
 		return "", reference("account", err)
 	}
-	made, err := x.a.CreateContract(by, gate.Contract{Account: account.ID, First: in.First, Last: in.Last, Zone: in.Zone, Grant: in.Grant, Plan: in.Plan, Agreements: in.Agreements})
+	made, err := x.a.CreateContract(by, gate.Contract{Account: account.ID, First: in.First, Last: in.Last, Zone: in.Zone, Grant: in.Grant, Plan: in.Plan, PlanName: in.PlanName, Agreements: in.Agreements})
 	return idOf(made, err)
 }
 

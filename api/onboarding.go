@@ -38,7 +38,8 @@ type CustomerContract struct {
 	Last       gate.Date        `json:"last"`           // inclusive
 	Zone       string           `json:"zone,omitempty"` // default the account's
 	Grant      gate.Grant       `json:"grant"`
-	Plan       gate.Limits      `json:"plan,omitempty"` // how much may be used; left out: no limit
+	Plan       gate.Limits      `json:"plan,omitempty"`      // how much may be used; left out: no limit
+	PlanName   string           `json:"plan_name,omitempty"` // a slug, for rules that are set by plan
 	Agreements []gate.Agreement `json:"agreements,omitempty"`
 }
 
@@ -114,7 +115,7 @@ func (in *NewCustomer) customer() authority.Customer {
 			Environment: d.Environment, Grant: d.Grant, DefaultPurpose: d.DefaultPurpose, Addresses: d.Addresses}})
 	}
 	if c := in.Contract; c != nil {
-		out.Contract = &gate.Contract{First: c.First, Last: c.Last, Zone: c.Zone, Grant: c.Grant, Plan: c.Plan, Agreements: c.Agreements}
+		out.Contract = &gate.Contract{First: c.First, Last: c.Last, Zone: c.Zone, Grant: c.Grant, Plan: c.Plan, PlanName: c.PlanName, Agreements: c.Agreements}
 	}
 	if c := in.Certification; c != nil {
 		out.Case = &authority.CustomerCase{Devices: c.Devices, Profile: c.Profile}

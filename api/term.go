@@ -19,6 +19,7 @@ type NewAmendment struct {
 	Behaviors  []string         `json:"behaviors,omitempty"` // all that are granted from now on
 	Purposes   []gate.Purpose   `json:"purposes,omitempty"`  // all that are granted from now on
 	Plan       gate.Limits      `json:"plan,omitzero"`       // all limits from now on; none at all: []
+	PlanName   string           `json:"plan_name,omitempty"` // a slug
 	Agreements []gate.Agreement `json:"agreements,omitempty"`
 	Why        string           `json:"why"`
 }
@@ -46,7 +47,7 @@ func renewContract(x *exchange, by authority.By, in *NewRenewal) (string, error)
 }
 
 func amendContract(x *exchange, by authority.By, in *NewAmendment) (string, error) {
-	made, err := x.a.Amend(by, x.contract(), gate.Terms{Grant: gate.Grant{Behaviors: in.Behaviors, Purposes: in.Purposes}, Plan: in.Plan, Agreements: in.Agreements}, in.Why)
+	made, err := x.a.Amend(by, x.contract(), gate.Terms{Grant: gate.Grant{Behaviors: in.Behaviors, Purposes: in.Purposes}, Plan: in.Plan, PlanName: in.PlanName, Agreements: in.Agreements}, in.Why)
 	return idOf(made, err)
 }
 

@@ -39,6 +39,7 @@ type scene struct {
 	empty       *gate.Account
 	life        lifeScene
 	waiting     gate.ImportID // imported by cho, with a token
+	ruling      *gate.Ruling  // by cho, and waits
 }
 
 func (o *office) scene() *scene {
@@ -63,6 +64,7 @@ func (o *office) scene() *scene {
 	must(o.t, err)
 	s.incident, err = o.OpenIncident(o.ben, authority.NewIncident{Subject: s.suspension.Subject, Origin: gate.IncidentReported, Why: "test"})
 	must(o.t, err)
+	s.ruling = o.rule(o.cho, "", "enforce", "")
 	s.newcomer, err = o.ProposeStaff(o.cho, gate.Staff{Name: "fay", Email: "fay@example.com", Roles: []gate.Role{gate.Auditor}}, newCSR(o.t))
 	must(o.t, err)
 	s.waiting, err = o.Import(o.cho, takeover(incumbentHere("waiting", authority.OldCredentials{Tokens: []string{oldToken}})))
@@ -223,6 +225,26 @@ func operations() []operation {
 		}},
 		{"CloseIncident", gate.HandleIncident, "ben", gate.IncidentClosed, "", func(o *office, s *scene, by authority.By) error {
 			_, err := o.CloseIncident(by, s.incident.ID, gate.IncidentBenign, "test")
+			return err
+		}},
+		{"SetRules", gate.ManageRules, "ben", gate.RulesSet, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.SetRules(by, authority.NewRuling{Scope: gate.AccountScope, Account: s.live.account.ID, Modes: map[string]string{"probing": "off"}, Why: "test"})
+			return err
+		}},
+		{"SetRules to enforce", gate.ManageRules, "ben", gate.RulesProposed, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.SetRules(by, authority.NewRuling{Scope: gate.AccountScope, Account: s.live.account.ID, Modes: map[string]string{"probing": "enforce"}, Why: "test"})
+			return err
+		}},
+		{"ConfirmRules", gate.ManageRules, "ben", gate.RulesConfirmed, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.ConfirmRules(by, s.ruling.Version)
+			return err
+		}},
+		{"RefuseRules", gate.ManageRules, "ben", gate.RulesRefused, "", func(o *office, s *scene, by authority.By) error {
+			if list := o.Directory().Rulings(); s.ruling.State(list) != gate.RulingWaits {
+				s.ruling = o.rule(o.cho, "", "off", "")
+				s.ruling = o.rule(o.cho, "", "enforce", "")
+			}
+			_, err := o.RefuseRules(by, s.ruling.Version, "test")
 			return err
 		}},
 		{"Lift", gate.Reinstate, "ben", gate.RemediationLifted, gate.ReinstatedNotice, func(o *office, s *scene, by authority.By) error {

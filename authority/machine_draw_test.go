@@ -166,6 +166,7 @@ func (x *machine) operations() map[string]func(*machine) {
 		"RevokeCredential": (*machine).revokeCredential, "BlockPublicKey": (*machine).blockPublicKey,
 		"SandboxKey": (*machine).sandboxKey, "Impose": (*machine).impose, "Lift": (*machine).lift,
 		"OpenIncident": (*machine).openIncident, "NoteIncident": (*machine).noteIncident, "MarkIncident": (*machine).markIncident, "CloseIncident": (*machine).closeIncident,
+		"SetRules": (*machine).setRules, "ConfirmRules": (*machine).confirmRules, "RefuseRules": (*machine).refuseRules,
 		"ProposePerson": (*machine).proposeStaff, "ProposeForPerson": (*machine).proposeChange, "RedeemStaffLink": (*machine).redeemStaffLink, "RenewStaff": (*machine).renewStaff,
 		"AddEvidence": (*machine).addEvidence, "AttachRecording": (*machine).attachRecording, "ConfirmStaff": (*machine).confirmStaff,
 		"DisableStaff": (*machine).disableStaff, "RevokeStaffCertificate": (*machine).revokeStaffCertificate,
@@ -186,7 +187,7 @@ var endings = []string{"EndContract", "CloseAccount", "DisableStaff", "RevokeSta
 var otherHalves = map[string]string{
 	"Join": "Release", "Approve": "Release", "HoldInterview": "Approve", "ReportChange": "JudgeChange", "Import": "ConfirmImport", "ProposeExtension": "ConfirmExtension",
 	"ProposeContacts": "ConfirmContacts", "ProposeLowering": "ConfirmLowering", "ProposePerson": "ConfirmStaff", "ProposeForPerson": "ConfirmStaff", "Impose": "Lift",
-	"RotateSecret": "ConfirmSecret",
+	"RotateSecret": "ConfirmSecret", "SetRules": "ConfirmRules",
 }
 
 // next draws an operation: often the other half of what was done last.

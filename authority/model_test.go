@@ -21,6 +21,7 @@ type model struct {
 	links     []*mLink
 	stops     []*mStop
 	incidents []*mIncident
+	rulings   []*mRuling
 	imports   []*mImport
 	notices   map[gate.NoticeID]*mNotice
 	hosts     map[string]*mHost
@@ -206,6 +207,7 @@ var rights = map[gate.Action][]gate.Role{
 	gate.ReleaseIt:        {gate.Issuer},
 	gate.Stop:             {gate.Operator, gate.Approver, gate.Issuer, gate.Admin},
 	gate.HandleIncident:   {gate.Operator, gate.Approver, gate.Issuer, gate.Admin},
+	gate.ManageRules:      {gate.Operator, gate.Admin},
 	gate.Reinstate:        {gate.Operator, gate.Approver, gate.Admin},
 	gate.TerminateAccount: {gate.Approver, gate.Admin},
 	gate.DeliverNotice:    {gate.Interviewer, gate.Approver, gate.Issuer, gate.Operator, gate.Admin},

@@ -56,6 +56,7 @@ type lists struct {
 	enrollments    []*gate.Enrollment
 	remediations   []*gate.Remediation
 	incidents      []*gate.Incident
+	rulings        []*gate.Ruling
 	people         []*gate.Staff
 	cas            []*gate.CA
 	hosts          []*gate.Host

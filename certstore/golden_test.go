@@ -29,7 +29,7 @@ func golden() map[gate.RecordKind]gate.Record {
 	profile := gate.Profile{Grant: grant, Hosting: "own", KeyStorage: "HSM", DailyVolume: 1000, Networks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}
 	plan := gate.Plan{At: dawn, Minutes: 90, Link: "https://meet.example.com/7", Interviewer: "stf_ben", Findings: []int{1}}
 	limits := gate.Limits{{Kind: gate.RateLimit, Per: gate.DeviceSubject, Behavior: "fhir-query", Amount: 600, Seconds: 60, Burst: 100}}
-	terms := gate.Terms{Grant: grant, Plan: limits, Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}}
+	terms := gate.Terms{Grant: grant, Plan: limits, PlanName: "gold", Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}}
 	badge := gate.StaffCertificate{Fingerprint: fixedPrint(1), Issuer: fixedPrint(2), DER: []byte{1, 2}, NotBefore: dawn, NotAfter: later, Revoked: revoked, RenewedFrom: fixedPrint(15)}
 	contact := gate.Contact{Role: gate.TechnicalContact, Name: "Ops <&>", Email: "ops@example.com", Phone: "+1 555 0100"}
 	imported := gate.Import{ID: "imp_1", By: "stf_cho", At: dawn, Source: "the spreadsheet"}
@@ -46,7 +46,7 @@ func golden() map[gate.RecordKind]gate.Record {
 			DefaultPurpose: gate.Treatment, Addresses: gate.Addresses{Any: true, These: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}, CreatedAt: dawn,
 		},
 		&gate.Contract{
-			ID: "con_1", Account: "acc_1", First: "2027-01-01", Last: "2027-12-31", Zone: "America/New_York", Grant: grant, Plan: limits,
+			ID: "con_1", Account: "acc_1", First: "2027-01-01", Last: "2027-12-31", Zone: "America/New_York", Grant: grant, Plan: limits, PlanName: "gold",
 			Agreements: []gate.Agreement{{Kind: gate.BusinessAssociate, Reference: "vault 7", SignedOn: "2026-12-01"}}, CreatedAt: dawn,
 			Ended:      &gate.Ending{At: later, By: "stf_cho", Why: "by consent"},
 			Renewal:    &gate.Renewal{Of: "con_0", Changed: true, Act: act},
@@ -105,6 +105,10 @@ func golden() map[gate.RecordKind]gate.Record {
 			Appeals:      []gate.Appeal{{At: dawn, By: "stf_1", Text: "we moved", Notice: "not_2", Answer: &gate.AppealAnswer{Act: act, Granted: true, Notice: "not_3"}}},
 			Plan:         &gate.CorrectivePlan{Text: "narrow the query", Due: "2027-04-01", Agreed: act, Notice: "not_4", Done: &act},
 			Barred:       &gate.Bar{Until: dawn, Act: act, Notice: "not_5"},
+		},
+		&gate.Ruling{
+			ID: "rul_1", Version: 7, Scope: gate.PlanScope, Plan: "gold", Account: "acc_1", Modes: map[string]string{"volume-spike": "enforce"},
+			Thresholds: map[string]float64{"volume_spike.ratio": 3.5}, Set: act, Waits: true, Confirmed: &act, Refused: &act,
 		},
 		&gate.Notice{
 			ID: "not_1", Kind: gate.EnrollmentNotice, Account: "acc_1", To: []gate.Contact{contact}, Subject: "Your link", Body: "See {link}",

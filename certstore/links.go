@@ -32,6 +32,8 @@ func (s *state) put(r gate.Record) {
 		s.putRemediation(r)
 	case *gate.Incident:
 		s.lists.incidents = place(s.lists.incidents, r)
+	case *gate.Ruling:
+		s.lists.rulings = place(s.lists.rulings, r)
 	case *gate.Staff:
 		s.putStaff(r)
 	case *gate.CA:

@@ -57,6 +57,9 @@ func (d *Directory) Incidents(account gate.AccountID) []*gate.Incident {
 	return slices.DeleteFunc(list, func(i *gate.Incident) bool { return account != "" && i.Account != account })
 }
 
+// Rulings lists all versions of the rules against abuse, in the order in which they were made.
+func (d *Directory) Rulings() []*gate.Ruling { return all(d, &d.lists.rulings) }
+
 // Keys lists the keys of a device.
 func (d *Directory) Keys(device gate.DeviceID) []*gate.Key {
 	if device == "" {

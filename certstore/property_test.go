@@ -21,6 +21,7 @@ type dump struct {
 	Certifications map[gate.AccountID][]*gate.Certification
 	Remediations   map[gate.AccountID][]*gate.Remediation
 	Incidents      map[gate.AccountID][]*gate.Incident
+	Rulings        []*gate.Ruling
 	Keys           map[gate.DeviceID][]*gate.Key
 	Certificates   map[gate.DeviceID][]*gate.Certificate
 	Enrollments    map[gate.DeviceID][]*gate.Enrollment
@@ -42,7 +43,7 @@ const poolSize = 4 // identifiers of a kind that the property draws from
 
 func dumpOf(d *Directory) *dump {
 	out := &dump{
-		Accounts: d.Accounts(), People: d.People(), CAs: d.CAs(), Hosts: d.Hosts(), Peppers: d.Peppers(), Blocked: d.BlockedPublicKeys(), Behaviors: d.Behaviors(),
+		Accounts: d.Accounts(), Rulings: d.Rulings(), People: d.People(), CAs: d.CAs(), Hosts: d.Hosts(), Peppers: d.Peppers(), Blocked: d.BlockedPublicKeys(), Behaviors: d.Behaviors(),
 		Organizations: map[gate.AccountID][]*gate.Organization{}, Devices: map[gate.AccountID][]*gate.Device{},
 		Contracts: map[gate.AccountID][]*gate.Contract{}, Certifications: map[gate.AccountID][]*gate.Certification{},
 		Remediations: map[gate.AccountID][]*gate.Remediation{}, Incidents: map[gate.AccountID][]*gate.Incident{}, Keys: map[gate.DeviceID][]*gate.Key{},
@@ -140,6 +141,8 @@ func drawn(t *rapid.T) gate.Record {
 		return drawnRemediation(t, own, account)
 	case gate.IncidentRecord:
 		return &gate.Incident{ID: gate.IncidentID(pooled("inc", own)), Account: account}
+	case gate.RulingRecord:
+		return &gate.Ruling{ID: gate.RulingID(pooled("rul", own)), Account: account}
 	case gate.NoticeRecord:
 		return &gate.Notice{ID: gate.NoticeID(pooled("not", own)), Body: name()}
 	case gate.StaffRecord:

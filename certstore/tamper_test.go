@@ -23,6 +23,7 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 		link := &gate.Enrollment{ID: gate.EnrollmentID(fixedID(gate.EnrollmentPrefix, n)), Account: w.account.ID, Device: w.device.ID, TokenHash: fixedPrint(3000 + n)}
 		stop := suspension(n, gate.DeviceSubject, string(w.device.ID), w.account.ID)
 		incident := &gate.Incident{ID: gate.IncidentID(fixedID(gate.IncidentPrefix, n)), Account: w.account.ID}
+		ruling := &gate.Ruling{ID: gate.RulingID(fixedID(gate.RulingPrefix, n)), Version: n, Scope: gate.AllScope}
 		notice := &gate.Notice{ID: gate.NoticeID(fixedID(gate.NoticePrefix, n)), Account: w.account.ID, Subject: "first", CreatedAt: dawn}
 		person := &gate.Staff{ID: gate.StaffID(fixedID(gate.StaffPrefix, n)), Name: w.account.Slug, Certificates: []gate.StaffCertificate{{Fingerprint: fixedPrint(4000 + n)}}}
 		pepper := &gate.Pepper{Version: n, Sealed: []byte("first")}
@@ -45,11 +46,11 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 			w.ca.SealedKey, pepper.Sealed = []byte("later"), []byte("later")
 			link.Canceled, stop.Lifted, person.Disabled = &act, &gate.Lifting{At: dawn, By: "stf_cho"}, &act
 			notice.Subject, mark.Object, reminder.Days, host.Strictest, loss.Event, seen.Overflowed = "later", "later", 14, gate.Production, 7, true
-			incident.Security = &act
+			incident.Security, ruling.Confirmed = &act, &act
 			spent.Quotas = []gate.SpentQuota{{Subject: "later"}}
 			use.At, list.Number, blocked.Why, foreign.URL = dawn.Add(time.Hour), 2, "later", "later"
 		}
-		for _, r := range append(w.records(), link, stop, incident, notice, person, pepper, host, mark, reminder, loss, seen, use, list, blocked, foreign, spent) {
+		for _, r := range append(w.records(), link, stop, incident, ruling, notice, person, pepper, host, mark, reminder, loss, seen, use, list, blocked, foreign, spent) {
 			out[r.RecordKind()] = append(out[r.RecordKind()], r)
 		}
 	}

@@ -46,6 +46,7 @@ func (t *tool) contractCreate() *cobra.Command {
 			f.StringArrayVar(&purposes, "purpose", nil, "purpose that is granted: TREAT, HPAYMT, HOPERAT or PATRQT; repeat for more")
 			f.StringArrayVar(&agreements, "agreement", nil, "KIND=REFERENCE@DAY of a signed agreement; KIND is baa, participation, dua, qsoa or terms; repeat for more")
 			f.StringArrayVar(&limits, "limit", nil, limitHelp+"; without any nothing is limited")
+			f.StringVar(&in.PlanName, "plan", "", "what the plan is called, such as gold; rules against abuse may be set by it")
 		},
 		needs: []string{"first", "last", "behavior", "purpose"},
 		do: func(args []string, _ string) (change, error) {

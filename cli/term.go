@@ -78,6 +78,7 @@ func (t *tool) contractAmend() *cobra.Command {
 			f.StringArrayVar(&purposes, "purpose", nil, "purpose that is granted from now on; name all of them")
 			f.StringArrayVar(&agreements, "agreement", nil, "KIND=REFERENCE@DAY of a further signed agreement")
 			f.StringArrayVar(&limits, "limit", nil, limitHelp+"; name all of them")
+			f.StringVar(&in.PlanName, "plan", "", "what the plan is called from now on; rules against abuse may be set by it")
 			f.BoolVar(&unlimited, "no-limits", false, "from now on nothing is limited")
 			c.MarkFlagsMutuallyExclusive("limit", "no-limits")
 		},

@@ -17,10 +17,12 @@ type Amendment struct {
 type Terms struct {
 	Grant      Grant       `json:"grant"`
 	Plan       Limits      `json:"plan,omitempty"`
+	PlanName   string      `json:"plan_name,omitempty"`
 	Agreements []Agreement `json:"agreements"`
 }
 
-// Amend changes what is granted, and adds agreements: what was signed once stays on record. Nil behaviors, purposes or plan stay as they are.
+// Amend changes what is granted, and adds agreements: what was signed once stays on record. Nil behaviors, purposes or plan, and an empty name
+// of the plan, stay as they are.
 // More than the certified profile is of no use until it has been certified.
 func (c Contract) Amend(to Terms, costs Costs, act Act) (Contract, error) {
 	if c.State(act.At) == ContractEnded {
@@ -29,7 +31,7 @@ func (c Contract) Amend(to Terms, costs Costs, act Act) (Contract, error) {
 	if err := CheckReason(act.Why); err != nil {
 		return c, err
 	}
-	from := Terms{Grant: c.Grant, Plan: c.Plan, Agreements: c.Agreements}
+	from := Terms{Grant: c.Grant, Plan: c.Plan, PlanName: c.PlanName, Agreements: c.Agreements}
 	if to.Grant.Behaviors == nil {
 		to.Grant.Behaviors = from.Grant.Behaviors
 	}
@@ -39,7 +41,13 @@ func (c Contract) Amend(to Terms, costs Costs, act Act) (Contract, error) {
 	if to.Plan == nil {
 		to.Plan = from.Plan
 	}
+	if to.PlanName == "" {
+		to.PlanName = from.PlanName
+	}
 	if err := checkGranted(&to.Grant, costs.known); err != nil {
+		return c, err
+	}
+	if err := checkPlanName(to.PlanName); err != nil {
 		return c, err
 	}
 	if err := to.Plan.checkFor(&to.Grant, costs); err != nil {
@@ -52,7 +60,7 @@ func (c Contract) Amend(to Terms, costs Costs, act Act) (Contract, error) {
 	if to.equal(&from) {
 		return c, FieldErrorf("behaviors", "are as they were, and so is everything else: an amendment must change something")
 	}
-	c.Grant, c.Plan, c.Agreements = to.Grant, to.Plan, to.Agreements
+	c.Grant, c.Plan, c.PlanName, c.Agreements = to.Grant, to.Plan, to.PlanName, to.Agreements
 	c.Amendments = append(slices.Clone(c.Amendments), Amendment{Act: act, From: from, To: to})
 	return c, nil
 }
@@ -60,7 +68,7 @@ func (c Contract) Amend(to Terms, costs Costs, act Act) (Contract, error) {
 // equal compares terms of which agreements were only added to.
 func (t *Terms) equal(other *Terms) bool {
 	return slices.Equal(t.Grant.Behaviors, other.Grant.Behaviors) && slices.Equal(t.Grant.Purposes, other.Grant.Purposes) &&
-		slices.Equal(t.Plan, other.Plan) && len(t.Agreements) == len(other.Agreements)
+		slices.Equal(t.Plan, other.Plan) && t.PlanName == other.PlanName && len(t.Agreements) == len(other.Agreements)
 }
 
 // MaxExtension is by how many days a term may be extended in all.

@@ -11,6 +11,8 @@ type Contract struct {
 	Zone    string     `json:"zone"`  // IANA zone in which the days are counted
 	Grant   Grant      `json:"grant"`
 	Plan    Limits     `json:"plan,omitempty"` // how much may be used; empty: no limit
+	// PlanName is what the plan is called, a slug; rules against abuse may be set for all accounts on it. Empty: it has no name.
+	PlanName string `json:"plan_name,omitempty"`
 	// Agreements that were signed for it, such as the business associate agreement.
 	Agreements []Agreement `json:"agreements"`
 	CreatedAt  time.Time   `json:"created_at"`
@@ -66,7 +68,18 @@ func (c *Contract) Check(zones Zones, costs Costs) error {
 	if err := c.Plan.checkFor(&c.Grant, costs); err != nil {
 		return err
 	}
+	if err := checkPlanName(c.PlanName); err != nil {
+		return err
+	}
 	return checkAgreements(c.Agreements)
+}
+
+// checkPlanName refuses a name that is no slug; none is in order.
+func checkPlanName(name string) error {
+	if name == "" {
+		return nil
+	}
+	return InField("plan_name", CheckSlug(name))
 }
 
 // checkGranted refuses a grant of nothing and unknown names.

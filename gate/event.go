@@ -115,6 +115,10 @@ const (
 	IncidentNoted           Verb = "incident.noted"
 	IncidentMarked          Verb = "incident.marked" // as a security incident
 	IncidentClosed          Verb = "incident.closed"
+	RulesSet                Verb = "rules.set"
+	RulesProposed           Verb = "rules.proposed"
+	RulesConfirmed          Verb = "rules.confirmed"
+	RulesRefused            Verb = "rules.refused"
 	CustomerReminded        Verb = "customer.reminded"
 	NoticeReplayed          Verb = "notice.replayed"
 	NoticeDelivered         Verb = "notice.told"

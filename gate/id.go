@@ -32,6 +32,8 @@ type (
 	RemediationID string
 	// IncidentID names an incident, with prefix inc_.
 	IncidentID string
+	// RulingID names a version of the rules against abuse, with prefix rul_.
+	RulingID string
 	// NoticeID names a notice, with prefix not_.
 	NoticeID string
 	// StaffID names a staff member, with prefix stf_.
@@ -55,6 +57,7 @@ const (
 	EnrollmentPrefix    = "enr_"
 	RemediationPrefix   = "rem_"
 	IncidentPrefix      = "inc_"
+	RulingPrefix        = "rul_"
 	NoticePrefix        = "not_"
 	StaffPrefix         = "stf_"
 	ImportPrefix        = "imp_"

@@ -25,7 +25,7 @@ func (c *Contract) Renew(id ContractID, last Date, answer Renewal) (Contract, er
 		return Contract{}, err
 	}
 	next := Contract{
-		ID: id, Account: c.Account, First: c.Last.AddDays(1), Last: last, Zone: c.Zone, Grant: c.Grant, Plan: c.Plan, Agreements: c.Agreements,
+		ID: id, Account: c.Account, First: c.Last.AddDays(1), Last: last, Zone: c.Zone, Grant: c.Grant, Plan: c.Plan, PlanName: c.PlanName, Agreements: c.Agreements,
 		CreatedAt: answer.Act.At,
 	}
 	if err := next.Last.Check(); err != nil {

@@ -86,6 +86,7 @@ const (
 	DeleteRecords    Action = "delete-records"  // confirm that the records of a former customer go
 	TakeDossier      Action = "take-dossier"    // everything about an account in one file
 	HandleIncident   Action = "handle-incident" // open, note, mark as a security incident, close
+	ManageRules      Action = "manage-rules"    // set thresholds and modes of the rules against abuse, confirm and refuse them
 	TrustForeign     Action = "trust-foreign"   // import tokens, certificates and CAs from before, and confirm that
 )
 
@@ -107,6 +108,7 @@ var allowed = map[Action][]Role{
 	DeleteRecords:    {Admin},
 	TakeDossier:      {Auditor, Operator, Admin},
 	HandleIncident:   {Operator, Approver, Issuer, Admin},
+	ManageRules:      {Operator, Admin},
 	TrustForeign:     {Admin},
 }
 
