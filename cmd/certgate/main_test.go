@@ -18,7 +18,7 @@ import (
 
 // TestMain lets tests run the whole program as a process of its own, and Caddy as xcaddy would build it.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"certgate": program, "caddy": caddycmd.Main})
+	testscript.Main(clean{m}, map[string]func(){"certgate": program, "caddy": caddycmd.Main})
 }
 
 // command is a program, with a home directory of its own.

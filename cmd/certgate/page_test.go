@@ -78,7 +78,7 @@ func (p *page) direct(ts *testscript.TestScript, what, rest string) {
 	case "link":
 		p.link(ts, false, args)
 	case "told": // everybody of everything
-		until(ts, "end of what is owed", func() bool { return strings.Contains(p.scrape(ts), `certgate_notices{state="owed"} 0`) })
+		untilBy(ts, scraping, "end of what is owed", func() bool { return strings.Contains(p.scrape(ts), `certgate_notices{state="owed"} 0`) })
 	case "call":
 		p.call(ts, false, strings.Fields(rest))
 	default:

@@ -129,7 +129,7 @@ func (s *story) client(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func (c *client) run(ctx context.Context, method, url string) {
-	again := time.NewTicker(10 * time.Millisecond)
+	again := time.NewTicker(40 * time.Millisecond)
 	defer again.Stop()
 	for {
 		select {

@@ -50,13 +50,14 @@ func (s *story) ownCA(ts *testscript.TestScript, _ bool, args []string) {
 	case "down":
 		s.lists.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	case "asked":
-		until(ts, "look for revocation lists", func() bool {
+		now := s.time.now().Unix() // a moment that does not move on while it is waited for
+		untilBy(ts, scraping, "look for revocation lists", func() bool {
 			found := lastReading.FindStringSubmatch(s.scrape(ts))
 			if found == nil {
 				return false
 			}
 			at, err := strconv.ParseFloat(found[1], 64)
-			return err == nil && int64(at) >= s.time.now().Unix()
+			return err == nil && int64(at) >= now
 		})
 	default:
 		ts.Fatalf("ownca %s: made, issue, publish, down or asked", args[0])

@@ -143,7 +143,7 @@ func (s *story) clock(ts *testscript.TestScript, _ bool, args []string) {
 	if s.running == nil {
 		return
 	}
-	until(ts, "tick at "+args[0], func() bool {
+	untilBy(ts, scraping, "tick at "+args[0], func() bool {
 		found := lastTick.FindStringSubmatch(s.scrape(ts))
 		if found == nil {
 			return false
@@ -152,6 +152,9 @@ func (s *story) clock(ts *testscript.TestScript, _ bool, args []string) {
 		return err == nil && int64(at) >= to.Unix()
 	})
 }
+
+// scraping is how often metrics are read by who waits for one.
+const scraping = 100 * time.Millisecond
 
 var lastTick = regexp.MustCompile(`(?m)^certgate_job_last_success_seconds\{job="checkpoint"\} (\S+)$`)
 

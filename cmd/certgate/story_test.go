@@ -109,6 +109,11 @@ func (s *story) setup(env *testscript.Env) error {
 			return err
 		}
 	}
+	programs, err := commands()
+	if err != nil {
+		return err
+	}
+	env.Setenv("PATH", programs+string(filepath.ListSeparator)+env.Getenv("PATH"))
 	caddyfile, err := storyCaddyfile()
 	if err != nil {
 		return err
@@ -155,7 +160,12 @@ const wait = 30 * time.Second
 
 // until waits for a condition, and says what it was that did not come.
 func until(ts *testscript.TestScript, what string, holds func() bool) {
-	again := time.NewTicker(10 * time.Millisecond)
+	untilBy(ts, 10*time.Millisecond, what, holds)
+}
+
+// untilBy is until, looking so often: where a look costs the server more than it takes.
+func untilBy(ts *testscript.TestScript, often time.Duration, what string, holds func() bool) {
+	again := time.NewTicker(often)
 	defer again.Stop()
 	enough := time.NewTimer(wait)
 	defer enough.Stop()
