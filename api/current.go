@@ -1,6 +1,10 @@
 package api
 
-import "github.com/onerecord/certgate/gate"
+import (
+	"errors"
+
+	"github.com/onerecord/certgate/gate"
+)
 
 // currentError is a change that does not fit the state, with what it was asked of as it stands: whoever came second sees at once what the
 // first has done, and need not ask.
@@ -30,6 +34,9 @@ var subjects = map[string]func(x *exchange, ref string) (*shown, error){
 // asItStands adds to a conflict what the address names. Where that cannot be shown, the error is enough.
 func (x *exchange) asItStands(err error) error {
 	if kind := gate.KindOf(err); kind != gate.Conflict && kind != gate.Stale {
+		return err
+	}
+	if _, found := errors.AsType[*currentError](err); found {
 		return err
 	}
 	for name, find := range subjects {

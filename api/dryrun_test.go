@@ -49,7 +49,7 @@ func TestTryingFirstChangesNothing(t *testing.T) {
 		"import": TestAnImportIsShownWithoutItsTokens, "badge": TestAPersonTakesACertificateByLinkAndRenewsIt,
 		"CAs": TestCAsFollowOneAnotherByTwo, "own": TestACustomerBringsACertificateOfItsOwnCA,
 		"secret": TestThePepperIsRotatedByTwo, "kit": TestTheSecretIsRotatedAndAKitTaken, "deletion": TestRecordsOfAFormerCustomerGoByTwo,
-		"incident": TestAnIncidentIsLookedInto,
+		"incident": TestAnIncidentIsLookedInto, "review": TestAnAccountIsReviewedAsItWasRead,
 	} {
 		t.Run(name, story)
 	}

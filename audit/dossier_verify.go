@@ -26,7 +26,7 @@ const (
 var secretKinds = []string{"enrollment", "key", "notice"}
 
 // customerKinds are the kinds of record that belong to an account, so that one which an event of the account wrote must be there.
-var customerKinds = []string{"account", "organization", "device", "contract", "certification", "key", "certificate", "enrollment", "remediation", "incident", "ruling", "notice",
+var customerKinds = []string{"account", "organization", "device", "contract", "certification", "key", "certificate", "enrollment", "remediation", "incident", "ruling", "review", "notice",
 	"reminder"}
 
 // bookkeptKinds also change without an event.

@@ -37,6 +37,7 @@ func (a *agenda) chapters() ([]chapter, error) {
 		{"notice that has not arrived", "notices that have not arrived", failed},
 		{"change to be judged", "changes to be judged", a.inCases(a.unjudged)},
 		{"proposal that waits for a second person", "proposals that wait for a second person", a.proposals()},
+		{"account to review", "accounts to review", a.reviews()},
 		{"finding without the answer that was due", "findings without the answers that were due", a.inCases(a.overdue)},
 		{fmt.Sprintf("thing that ends within %d days", gate.DigestDays), fmt.Sprintf("things that end within %d days", gate.DigestDays), ending},
 	}, nil

@@ -247,6 +247,13 @@ func operations() []operation {
 			_, err := o.RefuseRules(by, s.ruling.Version, "test")
 			return err
 		}},
+		{"SignReview", gate.SignReview, "ben", gate.ReviewSigned, "", func(o *office, s *scene, by authority.By) error {
+			page, err := o.ReviewPage(s.live.account.ID)
+			must(o.t, err)
+			by.IfMatch = page.ETag()
+			_, err = o.SignReview(by, s.live.account.ID, "test")
+			return err
+		}},
 		{"Lift", gate.Reinstate, "ben", gate.RemediationLifted, gate.ReinstatedNotice, func(o *office, s *scene, by authority.By) error {
 			_, err := o.Lift(by, s.suspension.ID, "test")
 			return err

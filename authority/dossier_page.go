@@ -30,6 +30,7 @@ type dossierPage struct {
 	Enrollments    []*gate.Enrollment
 	Remediations   []*gate.Remediation
 	Incidents      []*gate.Incident
+	Reviews        []*gate.Review
 	Origin         string
 	Vkey           string
 	LogSize        int64
@@ -87,6 +88,8 @@ func (p *dossierPage) take(r certstore.Stored) error {
 		return grow(&p.Remediations, r.Body)
 	case gate.IncidentRecord:
 		return grow(&p.Incidents, r.Body)
+	case gate.ReviewRecord:
+		return grow(&p.Reviews, r.Body)
 	default:
 		return nil
 	}

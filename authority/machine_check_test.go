@@ -24,7 +24,7 @@ func (x *machine) everything() map[string]string {
 			records[gate.Account], records[gate.Organization], records[gate.Device], records[gate.Contract], records[gate.Certification],
 			records[gate.Key], records[gate.Certificate], records[gate.Enrollment], records[gate.Remediation], records[gate.Notice],
 			records[gate.Staff], records[gate.CA], records[gate.Pepper], records[gate.BehaviorTable], records[gate.Host], records[gate.Mark],
-			records[gate.Reminder], records[gate.Incident], records[gate.Ruling],
+			records[gate.Reminder], records[gate.Incident], records[gate.Ruling], records[gate.Review],
 		} {
 			if err := read(all, tx); err != nil {
 				return err
@@ -104,7 +104,7 @@ func (x *machine) isWhatTheStoreHolds() {
 func contents(d *certstore.Directory) map[string]any {
 	return map[string]any{
 		"accounts": d.Accounts(), "organizations": d.Organizations(""), "devices": d.Devices(""), "contracts": d.Contracts(""),
-		"certifications": d.Certifications(""), "remediations": d.Remediations(""), "incidents": d.Incidents(""), "rulings": d.Rulings(), "keys": d.Keys(""), "certificates": d.Certificates(""),
+		"certifications": d.Certifications(""), "remediations": d.Remediations(""), "incidents": d.Incidents(""), "rulings": d.Rulings(), "reviews": d.Reviews(""), "keys": d.Keys(""), "certificates": d.Certificates(""),
 		"enrollments": d.Enrollments(""), "people": d.People(), "cas": d.CAs(), "hosts": d.Hosts(), "peppers": d.Peppers(), "secret": d.Secret(), "behaviors": d.Behaviors(),
 	}
 }

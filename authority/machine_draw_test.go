@@ -165,6 +165,7 @@ func (x *machine) operations() map[string]func(*machine) {
 		"CancelEnrollment": (*machine).cancelEnrollment, "RevokeKey": (*machine).revokeKey, "Leaked": (*machine).leaked, "RevokeCertificate": (*machine).revokeCertificate,
 		"RevokeCredential": (*machine).revokeCredential, "BlockPublicKey": (*machine).blockPublicKey,
 		"SandboxKey": (*machine).sandboxKey, "Impose": (*machine).impose, "Lift": (*machine).lift,
+		"SignReview":   (*machine).signReview,
 		"OpenIncident": (*machine).openIncident, "NoteIncident": (*machine).noteIncident, "MarkIncident": (*machine).markIncident, "CloseIncident": (*machine).closeIncident,
 		"SetRules": (*machine).setRules, "ConfirmRules": (*machine).confirmRules, "RefuseRules": (*machine).refuseRules,
 		"ProposePerson": (*machine).proposeStaff, "ProposeForPerson": (*machine).proposeChange, "RedeemStaffLink": (*machine).redeemStaffLink, "RenewStaff": (*machine).renewStaff,

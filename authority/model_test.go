@@ -206,6 +206,7 @@ var rights = map[gate.Action][]gate.Role{
 	gate.DecideCase:       {gate.Approver},
 	gate.ReleaseIt:        {gate.Issuer},
 	gate.Stop:             {gate.Operator, gate.Approver, gate.Issuer, gate.Admin},
+	gate.SignReview:       {gate.Operator, gate.Auditor, gate.Admin},
 	gate.HandleIncident:   {gate.Operator, gate.Approver, gate.Issuer, gate.Admin},
 	gate.ManageRules:      {gate.Operator, gate.Admin},
 	gate.Reinstate:        {gate.Operator, gate.Approver, gate.Admin},

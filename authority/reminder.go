@@ -66,6 +66,15 @@ func (a *Authority) expiring(now time.Time) map[Expiring]int {
 	for _, end := range a.CAEnds() {
 		count(&end.Countdown)
 	}
+	for _, days := range append([]int{0}, gate.ReminderDays()...) {
+		counts[Expiring{ReviewDue, days}] = 0
+	}
+	for _, r := range a.Reviews() {
+		due := gate.Countdown{Kind: ReviewDue, Ends: r.Due()}
+		if count(&due); r.State(now) == gate.ReviewOverdue {
+			counts[Expiring{ReviewDue, 0}]++
+		}
+	}
 	seen := make(map[string]bool)
 	for _, device := range a.dir.Devices("") {
 		list, err := a.countdowns(device, now)

@@ -35,9 +35,12 @@ type Stats struct {
 
 // Expiring is a kind of thing that ends within a number of days, one of gate.ReminderDays.
 type Expiring struct {
-	Kind gate.NoticeKind // one of gate.ReminderKinds
-	Days int
+	Kind gate.NoticeKind // one of gate.ReminderKinds, or ReviewDue
+	Days int             // of a review also 0: it is overdue
 }
+
+// ReviewDue is the kind of reviews that are to be signed. No notice is of that kind: staff are told in the digest.
+const ReviewDue gate.NoticeKind = "review-due"
 
 // Stats counts what there is now. It walks the directory, so it is for a scrape and not for a request.
 func (a *Authority) Stats() Stats {

@@ -41,7 +41,7 @@ var (
 	accountsDesc       = desc("accounts", "Accounts, by status.", "status")
 	incidentsDesc      = desc("incidents", "Incidents, by state.", "state")
 	noticesDesc        = desc("notices", "Notices, by state; a person must look at those that failed.", "state")
-	expiringDesc       = desc("expiring", "Contracts, certifications, certificates, replaced keys, unopened links and CAs that end within so many days.", "kind", "within")
+	expiringDesc       = desc("expiring", "Contracts, certifications, certificates, replaced keys, unopened links and CAs that end, and accounts whose review is due, within so many days; 0d: reviews that are overdue.", "kind", "within")
 	outsidePoolDesc    = desc("cas_outside_pool", "CAs in force that a trust pool of the running configuration lacks; reload Caddy.")
 	foreignAgeDesc     = desc("foreign_crl_age_seconds", "Time since the revocation list of a customer's own CA was last read, of the one for which it is longest; 900 is normal, 0 if none is to be read.")
 	foreignFailDesc    = desc("foreign_crls_failing", "Revocation lists of customers' own CAs that could not be read when they were last asked for.")

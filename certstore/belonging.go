@@ -22,7 +22,7 @@ type Stored struct {
 // customerKinds are the kinds of record that belong to an account.
 var customerKinds = []gate.RecordKind{
 	gate.AccountRecord, gate.OrganizationRecord, gate.DeviceRecord, gate.ContractRecord, gate.CertificationRecord, gate.KeyRecord,
-	gate.CertificateRecord, gate.EnrollmentRecord, gate.RemediationRecord, gate.IncidentRecord, gate.RulingRecord, gate.NoticeRecord, gate.ReminderRecord, gate.UseRecord, gate.ObservedRecord, gate.SpentRecord,
+	gate.CertificateRecord, gate.EnrollmentRecord, gate.RemediationRecord, gate.IncidentRecord, gate.RulingRecord, gate.ReviewRecord, gate.NoticeRecord, gate.ReminderRecord, gate.UseRecord, gate.ObservedRecord, gate.SpentRecord,
 }
 
 // Belonging iterates over the records of an account, in the order of kinds and identifiers: its own, and each that names it as its account. It

@@ -57,6 +57,7 @@ type lists struct {
 	remediations   []*gate.Remediation
 	incidents      []*gate.Incident
 	rulings        []*gate.Ruling
+	reviews        []*gate.Review
 	people         []*gate.Staff
 	cas            []*gate.CA
 	hosts          []*gate.Host

@@ -92,6 +92,7 @@ func golden() map[gate.RecordKind]gate.Record {
 			ID: "rem_1", Account: "acc_1", Subject: gate.Subject{Kind: gate.DeviceSubject, ID: "dev_1"}, Measure: gate.Suspend, Limit: &limits[0], From: dawn, PlannedAt: &dawn, Until: &later,
 			By: "stf_ben", Why: "a leak", Notice: "not_1", Policy: &note, Lifted: &gate.Lifting{At: later, By: "stf_cho", Why: "closed", Mistake: true, Notice: "not_2"},
 		},
+		&gate.Review{ID: "rev_1", Account: "acc_1", Signed: act, From: dawn, Until: later, Digest: fixedPrint(7)},
 		&gate.Incident{
 			ID: "inc_1", Account: "acc_1", Device: "dev_1", Subject: gate.Subject{Kind: gate.KeySubject, ID: "key_1"}, Origin: gate.IncidentLeak, Opened: act,
 			Notes: []gate.Act{act}, Remediations: []gate.RemediationID{"rem_1"}, Security: &act, Closed: &gate.IncidentClosing{Act: act, Outcome: gate.IncidentConfirmed},

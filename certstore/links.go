@@ -34,6 +34,8 @@ func (s *state) put(r gate.Record) {
 		s.lists.incidents = place(s.lists.incidents, r)
 	case *gate.Ruling:
 		s.lists.rulings = place(s.lists.rulings, r)
+	case *gate.Review:
+		s.lists.reviews = place(s.lists.reviews, r)
 	case *gate.Staff:
 		s.putStaff(r)
 	case *gate.CA:

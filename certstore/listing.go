@@ -60,6 +60,12 @@ func (d *Directory) Incidents(account gate.AccountID) []*gate.Incident {
 // Rulings lists all versions of the rules against abuse, in the order in which they were made.
 func (d *Directory) Rulings() []*gate.Ruling { return all(d, &d.lists.rulings) }
 
+// Reviews lists the reviews of an account, in the order in which they were signed.
+func (d *Directory) Reviews(account gate.AccountID) []*gate.Review {
+	list := all(d, &d.lists.reviews)
+	return slices.DeleteFunc(list, func(r *gate.Review) bool { return account != "" && r.Account != account })
+}
+
 // Keys lists the keys of a device.
 func (d *Directory) Keys(device gate.DeviceID) []*gate.Key {
 	if device == "" {

@@ -165,6 +165,11 @@ func (d *Directory) Remediation(id gate.RemediationID) *gate.Remediation {
 	return one(d, &d.lists.remediations, string(id))
 }
 
+// Review finds a signed review; nil if there is none.
+func (d *Directory) Review(id gate.ReviewID) *gate.Review {
+	return one(d, &d.lists.reviews, string(id))
+}
+
 // Incident finds an incident, closed or not.
 func (d *Directory) Incident(id gate.IncidentID) *gate.Incident {
 	return one(d, &d.lists.incidents, string(id))

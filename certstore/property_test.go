@@ -22,6 +22,7 @@ type dump struct {
 	Remediations   map[gate.AccountID][]*gate.Remediation
 	Incidents      map[gate.AccountID][]*gate.Incident
 	Rulings        []*gate.Ruling
+	Reviews        map[gate.AccountID][]*gate.Review
 	Keys           map[gate.DeviceID][]*gate.Key
 	Certificates   map[gate.DeviceID][]*gate.Certificate
 	Enrollments    map[gate.DeviceID][]*gate.Enrollment
@@ -46,7 +47,7 @@ func dumpOf(d *Directory) *dump {
 		Accounts: d.Accounts(), Rulings: d.Rulings(), People: d.People(), CAs: d.CAs(), Hosts: d.Hosts(), Peppers: d.Peppers(), Blocked: d.BlockedPublicKeys(), Behaviors: d.Behaviors(),
 		Organizations: map[gate.AccountID][]*gate.Organization{}, Devices: map[gate.AccountID][]*gate.Device{},
 		Contracts: map[gate.AccountID][]*gate.Contract{}, Certifications: map[gate.AccountID][]*gate.Certification{},
-		Remediations: map[gate.AccountID][]*gate.Remediation{}, Incidents: map[gate.AccountID][]*gate.Incident{}, Keys: map[gate.DeviceID][]*gate.Key{},
+		Remediations: map[gate.AccountID][]*gate.Remediation{}, Incidents: map[gate.AccountID][]*gate.Incident{}, Reviews: map[gate.AccountID][]*gate.Review{}, Keys: map[gate.DeviceID][]*gate.Key{},
 		Certificates: map[gate.DeviceID][]*gate.Certificate{}, Enrollments: map[gate.DeviceID][]*gate.Enrollment{},
 		Callers: map[Probe]*gate.Caller{}, Badges: map[gate.Fingerprint]gate.StaffID{}, Tokens: map[gate.Fingerprint]*gate.Enrollment{}, Paths: map[string]string{},
 		Foreign: map[gate.Fingerprint]*gate.Key{},
@@ -62,6 +63,7 @@ func dumpOf(d *Directory) *dump {
 		out.Contracts[account], out.Certifications[account] = d.Contracts(account), d.Certifications(account)
 		out.Remediations[account], out.Keys[device] = d.Remediations(account), d.Keys(device)
 		out.Incidents[account] = d.Incidents(account)
+		out.Reviews[account] = d.Reviews(account)
 		out.Certificates[device], out.Enrollments[device] = d.Certificates(device), d.Enrollments(device)
 		if staff, _ := d.StaffByCertificate(fixedPrint(n)); staff != nil {
 			out.Badges[fixedPrint(n)] = staff.ID
@@ -139,6 +141,8 @@ func drawn(t *rapid.T) gate.Record {
 		return &gate.Enrollment{ID: gate.EnrollmentID(pooled("enr", own)), Device: gate.DeviceID(ref("dev")), TokenHash: fixedPrint(n.Draw(t, "token"))}
 	case gate.RemediationRecord:
 		return drawnRemediation(t, own, account)
+	case gate.ReviewRecord:
+		return &gate.Review{ID: gate.ReviewID(pooled("rev", own)), Account: account}
 	case gate.IncidentRecord:
 		return &gate.Incident{ID: gate.IncidentID(pooled("inc", own)), Account: account}
 	case gate.RulingRecord:

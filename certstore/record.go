@@ -111,6 +111,7 @@ var blanks = map[gate.RecordKind]func() gate.Record{
 	gate.SpentRecord:         func() gate.Record { return new(gate.Spent) },
 	gate.IncidentRecord:      func() gate.Record { return new(gate.Incident) },
 	gate.RulingRecord:        func() gate.Record { return new(gate.Ruling) },
+	gate.ReviewRecord:        func() gate.Record { return new(gate.Review) },
 	gate.BlockedKeyRecord:    func() gate.Record { return new(gate.BlockedKey) },
 
 	gate.RevocationListRecord: func() gate.Record { return new(gate.RevocationList) },

@@ -22,6 +22,7 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 		w := newWorld(n)
 		link := &gate.Enrollment{ID: gate.EnrollmentID(fixedID(gate.EnrollmentPrefix, n)), Account: w.account.ID, Device: w.device.ID, TokenHash: fixedPrint(3000 + n)}
 		stop := suspension(n, gate.DeviceSubject, string(w.device.ID), w.account.ID)
+		review := &gate.Review{ID: gate.ReviewID(fixedID(gate.ReviewPrefix, n)), Account: w.account.ID}
 		incident := &gate.Incident{ID: gate.IncidentID(fixedID(gate.IncidentPrefix, n)), Account: w.account.ID}
 		ruling := &gate.Ruling{ID: gate.RulingID(fixedID(gate.RulingPrefix, n)), Version: n, Scope: gate.AllScope}
 		notice := &gate.Notice{ID: gate.NoticeID(fixedID(gate.NoticePrefix, n)), Account: w.account.ID, Subject: "first", CreatedAt: dawn}
@@ -46,11 +47,11 @@ func pairs(later bool) map[gate.RecordKind][]gate.Record {
 			w.ca.SealedKey, pepper.Sealed = []byte("later"), []byte("later")
 			link.Canceled, stop.Lifted, person.Disabled = &act, &gate.Lifting{At: dawn, By: "stf_cho"}, &act
 			notice.Subject, mark.Object, reminder.Days, host.Strictest, loss.Event, seen.Overflowed = "later", "later", 14, gate.Production, 7, true
-			incident.Security, ruling.Confirmed = &act, &act
+			incident.Security, ruling.Confirmed, review.Signed = &act, &act, act
 			spent.Quotas = []gate.SpentQuota{{Subject: "later"}}
 			use.At, list.Number, blocked.Why, foreign.URL = dawn.Add(time.Hour), 2, "later", "later"
 		}
-		for _, r := range append(w.records(), link, stop, incident, ruling, notice, person, pepper, host, mark, reminder, loss, seen, use, list, blocked, foreign, spent) {
+		for _, r := range append(w.records(), link, stop, incident, ruling, review, notice, person, pepper, host, mark, reminder, loss, seen, use, list, blocked, foreign, spent) {
 			out[r.RecordKind()] = append(out[r.RecordKind()], r)
 		}
 	}

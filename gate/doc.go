@@ -8,7 +8,7 @@
 //
 // Reading order: decide.go (the product) and checks.go (what it asks), reason.go (every answer it can give), request.go and
 // caller.go (what it looks at), then one file per noun: account.go, contract.go, certification.go, key.go, certificate.go,
-// remediation.go, incident.go, ruling.go, staff.go, event.go.
+// remediation.go, incident.go, ruling.go, review.go, staff.go, event.go.
 //
 // Four rules hold everywhere here:
 //

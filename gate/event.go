@@ -119,6 +119,7 @@ const (
 	RulesProposed           Verb = "rules.proposed"
 	RulesConfirmed          Verb = "rules.confirmed"
 	RulesRefused            Verb = "rules.refused"
+	ReviewSigned            Verb = "review.signed"
 	CustomerReminded        Verb = "customer.reminded"
 	NoticeReplayed          Verb = "notice.replayed"
 	NoticeDelivered         Verb = "notice.told"

@@ -34,6 +34,8 @@ type (
 	IncidentID string
 	// RulingID names a version of the rules against abuse, with prefix rul_.
 	RulingID string
+	// ReviewID names a review of an account, with prefix rev_.
+	ReviewID string
 	// NoticeID names a notice, with prefix not_.
 	NoticeID string
 	// StaffID names a staff member, with prefix stf_.
@@ -58,6 +60,7 @@ const (
 	RemediationPrefix   = "rem_"
 	IncidentPrefix      = "inc_"
 	RulingPrefix        = "rul_"
+	ReviewPrefix        = "rev_"
 	NoticePrefix        = "not_"
 	StaffPrefix         = "stf_"
 	ImportPrefix        = "imp_"

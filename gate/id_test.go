@@ -15,7 +15,7 @@ import (
 var prefixes = []string{
 	gate.AccountPrefix, gate.OrganizationPrefix, gate.DevicePrefix, gate.ContractPrefix, gate.CertificationPrefix, gate.InterviewPrefix,
 	gate.KeyPrefix, gate.CertificatePrefix, gate.EnrollmentPrefix, gate.RemediationPrefix, gate.NoticePrefix, gate.StaffPrefix, gate.DecisionPrefix,
-	gate.ImportPrefix, gate.IncidentPrefix, gate.RulingPrefix,
+	gate.ImportPrefix, gate.IncidentPrefix, gate.RulingPrefix, gate.ReviewPrefix,
 }
 
 var raw = rapid.Custom(func(rt *rapid.T) (id [16]byte) {

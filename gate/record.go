@@ -35,13 +35,14 @@ const (
 	SpentRecord          RecordKind = "spent"
 	IncidentRecord       RecordKind = "incident"
 	RulingRecord         RecordKind = "ruling"
+	ReviewRecord         RecordKind = "review"
 )
 
 // RecordKinds lists them all.
 func RecordKinds() []RecordKind {
 	return []RecordKind{AccountRecord, OrganizationRecord, DeviceRecord, ContractRecord, CertificationRecord, KeyRecord,
 		CertificateRecord, EnrollmentRecord, RemediationRecord, NoticeRecord, StaffRecord, CARecord, PepperRecord, BehaviorsRecord,
-		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord, SecretRecord, CRLRecord, BlockedKeyRecord, RevocationListRecord, SpentRecord, IncidentRecord, RulingRecord}
+		HostRecord, MarkRecord, ReminderRecord, LossRecord, ObservedRecord, UseRecord, SecretRecord, CRLRecord, BlockedKeyRecord, RevocationListRecord, SpentRecord, IncidentRecord, RulingRecord, ReviewRecord}
 }
 
 // Record is something that the store keeps under its kind and identifier. The JSON form of the implementing types is what lies on

@@ -16,7 +16,7 @@ func TestEveryKindOfRecordHasOneType(t *testing.T) {
 		&gate.Account{ID: "1"}, &gate.Organization{ID: "1"}, &gate.Device{ID: "1"}, &gate.Contract{ID: "1"}, &gate.Certification{ID: "1"},
 		&gate.Key{ID: "1"}, &gate.Certificate{ID: "1"}, &gate.Enrollment{ID: "1"}, &gate.Remediation{ID: "1"}, &gate.Notice{ID: "1"},
 		&gate.Staff{ID: "1"}, &gate.CA{}, &gate.Pepper{Version: 1}, &gate.BehaviorTable{}, &gate.Host{Name: "1"}, &gate.Mark{ID: "1"}, &gate.Reminder{ID: "1"}, &gate.Observed{Device: "1"}, &gate.Use{ID: "1"}, &gate.Spent{Account: "1"}, &gate.Loss{ID: "1"},
-		&gate.Secret{}, &gate.PublishedCRL{}, &gate.BlockedKey{}, &gate.RevocationList{}, &gate.Incident{ID: "1"}, &gate.Ruling{ID: "1"},
+		&gate.Secret{}, &gate.PublishedCRL{}, &gate.BlockedKey{}, &gate.RevocationList{}, &gate.Incident{ID: "1"}, &gate.Ruling{ID: "1"}, &gate.Review{ID: "1"},
 	}
 	ids := map[gate.RecordKind]string{gate.CARecord: strings.Repeat("0", 64), gate.BlockedKeyRecord: strings.Repeat("0", 64), gate.RevocationListRecord: strings.Repeat("0", 64), gate.CRLRecord: strings.Repeat("0", 64), gate.PepperRecord: "00000001", gate.BehaviorsRecord: "table", gate.SecretRecord: "secret"}
 	got := map[gate.RecordKind]bool{}

@@ -52,13 +52,13 @@ type StaffCertificate struct {
 // Role is what a person may do.
 type Role string
 
-// The roles, a closed list. Everybody known may read; the auditor may do nothing else.
+// The roles, a closed list. Everybody known may read; the auditor may do no more than that and sign that it was done.
 const (
 	Interviewer Role = "interviewer" // schedules and records interviews, settles findings
 	Approver    Role = "approver"    // decides certifications
 	Issuer      Role = "issuer"      // releases enrollments and sandbox keys
 	Operator    Role = "operator"    // accounts, devices, contracts; suspends, revokes
-	Auditor     Role = "auditor"     // reads everything, changes nothing
+	Auditor     Role = "auditor"     // reads everything, signs reviews, changes nothing
 	Admin       Role = "admin"       // staff, hosts, behaviors, credentials from before
 )
 
@@ -87,6 +87,7 @@ const (
 	TakeDossier      Action = "take-dossier"    // everything about an account in one file
 	HandleIncident   Action = "handle-incident" // open, note, mark as a security incident, close
 	ManageRules      Action = "manage-rules"    // set thresholds and modes of the rules against abuse, confirm and refuse them
+	SignReview       Action = "sign-review"     // that what an account did was looked at; it changes nothing
 	TrustForeign     Action = "trust-foreign"   // import tokens, certificates and CAs from before, and confirm that
 )
 
@@ -109,6 +110,7 @@ var allowed = map[Action][]Role{
 	TakeDossier:      {Auditor, Operator, Admin},
 	HandleIncident:   {Operator, Approver, Issuer, Admin},
 	ManageRules:      {Operator, Admin},
+	SignReview:       {Operator, Auditor, Admin},
 	TrustForeign:     {Admin},
 }
 
