@@ -2,6 +2,7 @@ package abuse
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -85,6 +86,9 @@ const (
 	longestGap = 31 * 24 * time.Hour
 )
 
+// ErrGap is the error for a window that is so long after the last that it is rather the clock that jumped.
+var ErrGap = gate.Errorf(gate.Conflict, "is more than %d days after the last; if the clock is right, resume there, and what is usual is learned anew", int(longestGap.Hours()/24))
+
 // window is what the detector is told at once.
 type window struct {
 	at     time.Time
@@ -127,8 +131,7 @@ func (d *Detector) fits(w *window, n int64) error {
 	case n <= *w.last:
 		return gate.Errorf(gate.Conflict, "window %s: was told before, or a later one was; nothing is counted twice", w.at.UTC().Format(time.RFC3339))
 	case *w.last != 0 && time.Duration(n-*w.last)*w.length > longestGap:
-		return gate.Errorf(gate.Conflict, "window %s: is more than %d days after the last; if the clock is right, resume there, and what is usual is learned anew",
-			w.at.UTC().Format(time.RFC3339), int(longestGap.Hours()/24))
+		return fmt.Errorf("window %s: %w", w.at.UTC().Format(time.RFC3339), ErrGap)
 	}
 	return nil
 }

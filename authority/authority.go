@@ -87,6 +87,8 @@ type Authority struct {
 	unkept    time.Time    // since when usage is in memory alone, though there is a data directory; zero: it is on disk
 	diskLow   atomic.Int64 // Unix seconds at which it was last said that the disk is low
 	cleaned   atomic.Int64 // Unix seconds at which old usage was last removed
+	uptime    uptime
+	watching  watching
 	sources   *ratelimit.Sources
 	patients  patientHashes
 	sightings chan sighting

@@ -72,3 +72,24 @@ func NumberOf(id string) (uint64, bool) { return numberOf(id) }
 
 // Exports reports whether a path begins a bulk export.
 func Exports(path string) bool { return exports(path) }
+
+// Beat notes that the authority runs now, as a job does each minute.
+func Beat(a *Authority) { a.beat(a.now()) }
+
+// WatchForAbuse is the job that does so.
+func WatchForAbuse(a *Authority) error { return a.watchForAbuse(a.now()) }
+
+// ForgetDetector leaves the detector as it is after a start: not there yet.
+func ForgetDetector(a *Authority) {
+	a.behind.Wait()
+	a.watching.mu.Lock()
+	defer a.watching.mu.Unlock()
+	a.watching.detector = nil
+}
+
+// DetectorState is all that the detector has learned.
+func DetectorState(a *Authority) ([]byte, error) {
+	a.watching.mu.Lock()
+	defer a.watching.mu.Unlock()
+	return a.watching.detector.MarshalBinary()
+}

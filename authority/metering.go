@@ -83,6 +83,7 @@ func (a *Authority) openUsage() error {
 	if err != nil {
 		return err
 	}
+	a.beat(o.Now)
 	if a.usage.Fresh() {
 		if err := a.restoreSpent(); err != nil {
 			return err

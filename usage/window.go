@@ -159,8 +159,8 @@ func (r *windowReader) tell(chunk int, v []byte) error {
 	return r.f(&r.w)
 }
 
-// LastWindow is the beginning of the last window that is whole, of those of a kind; zero if there is none.
-func (s *Store) LastWindow(quick bool) (start time.Time, err error) {
+// LastWindow is the beginning of the last window that is whole and ends at a time or before, of those of a kind; zero if there is none.
+func (s *Store) LastWindow(quick bool, until time.Time) (start time.Time, err error) {
 	_, txn, err := s.cut()
 	if err != nil {
 		return time.Time{}, err
@@ -170,7 +170,7 @@ func (s *Store) LastWindow(quick bool) (start time.Time, err error) {
 	length, kind := (&Window{Quick: quick}).length()
 	it := txn.NewIterator(badger.IteratorOptions{Reverse: true})
 	defer it.Close()
-	for it.Seek([]byte{windows + 1}); it.ValidForPrefix([]byte{windows}); it.Next() {
+	for it.Seek(windowKey(until.Unix(), hourWindow, maxChunks-1)); it.ValidForPrefix([]byte{windows}); it.Next() {
 		if key := it.Item().Key(); len(key) == 12 && key[9] == kind && key[10] == 0 && key[11] == 0 {
 			return time.Unix(int64(binary.BigEndian.Uint64(key[1:]))-length, 0).UTC(), nil
 		}

@@ -54,9 +54,12 @@ func TestWindowsAreToldInTheOrderInWhichTheyAreJudged(t *testing.T) {
 		t.Errorf("written again: %s", diff)
 	}
 	for quick, want := range map[bool]time.Time{false: noon, true: noon.Add(time.Hour)} {
-		if last, err := s.LastWindow(quick); err != nil || !last.Equal(want) {
+		if last, err := s.LastWindow(quick, noon.Add(90*time.Minute)); err != nil || !last.Equal(want) {
 			t.Errorf("the last, quick %v: %v %v", quick, last, err)
 		}
+	}
+	if last, err := s.LastWindow(true, noon.Add(20*time.Minute)); err != nil || !last.Equal(noon) {
+		t.Errorf("the last quarter that has ended by then: %v %v", last, err)
 	}
 	for _, w := range []usage.Window{{Start: noon.Add(time.Minute), Quick: true}, {Start: noon.Add(15 * time.Minute)}, {Start: noon, Chunk: 1}, {Start: noon, Chunk: -1}, {Start: noon, Of: 1 << 20}} {
 		if err := s.PutWindow(&w); err == nil {
@@ -68,7 +71,7 @@ func TestWindowsAreToldInTheOrderInWhichTheyAreJudged(t *testing.T) {
 
 func TestQuartersAreRemovedAfterFiveWeeksAndHoursAfterAYear(t *testing.T) {
 	s := open(t, "", noon)
-	if last, err := s.LastWindow(true); err != nil || !last.IsZero() {
+	if last, err := s.LastWindow(true, noon); err != nil || !last.IsZero() {
 		t.Errorf("the last of none: %v %v", last, err)
 	}
 	now := noon
