@@ -46,6 +46,8 @@ type customer struct {
 	busy   float64 // calls of a usual busy hour
 	cv     float64 // coefficient of variation of an hour, 0.2 to 0.6
 	phi    float64 // how much of an hour's mood is the last hour's
+	carry  float64 // share of an hour's variance that is its mood's, and so carries on
+	daily  float64 // share of it that lasts the day
 	zone   int64   // hours
 	people float64 // distinct patients per call
 	fresh  float64 // share of those that are new to it
@@ -72,7 +74,8 @@ type customer struct {
 // newCustomer draws one. Sizes are lognormal: most are small and a few are large.
 func newCustomer(kind archetype, id gate.AccountID, rng source) *customer {
 	c := &customer{
-		kind: kind, id: id, rng: rng, busy: min(max(rng.lognormal(200, 0.9), 60), 6000), cv: min(max(rng.lognormal(0.33, 0.3), 0.2), 0.6), phi: rng.between(0.4, 0.7),
+		kind: kind, id: id, rng: rng, busy: min(max(rng.lognormal(200, 0.9), 60), 6000), cv: min(max(rng.lognormal(0.35, 0.3), 0.2), 0.6),
+		phi: rng.between(0.4, 0.8), carry: rng.between(0.3, 0.7), daily: rng.between(0.05, 0.15),
 		zone: -5 - rng.Int64N(4), people: rng.between(0.12, 0.4), fresh: rng.between(0.05, 0.15), gone: rng.between(0.002, 0.03),
 		growth: rng.between(-0.004, 0.006), clouds: float64(1 + rng.Int64N(2)), prints: 1 + rng.Int64N(2), start: 1, peak: 1,
 	}
@@ -137,8 +140,8 @@ func where(yes bool, factor float64) float64 {
 }
 
 // moods draws the noise of a new hour and, at midnight, of a new day. An hour's counts are negative binomial with the customer's coefficient of
-// variation (0.2 to 0.6, mostly around a third, which is k = 8 or 9); a third of what moves them carries on from the hour before, and a
-// twentieth lasts the day.
+// variation: 0.2 to 0.6, most often 0.35, which is k = 8. Three to seven tenths of that variance carry on from the hour before, and a tenth or so
+// lasts the day, so that hours are correlated with the one before by 0.2 to 0.7, on average 0.4.
 func (c *customer) moods(hour int64) {
 	c.mood = c.phi*c.mood + math.Sqrt(1-c.phi*c.phi)*c.rng.NormFloat64()
 	if hour%24 == 0 {
@@ -150,7 +153,7 @@ func (c *customer) moods(hour int64) {
 		}
 	}
 	// A normal number that is like the last one, made a gamma number of mean 1 and that variation (Wilson and Hilferty, 1931).
-	z := math.Sqrt(0.35)*c.mood + math.Sqrt(0.05)*c.day + math.Sqrt(0.6)*c.rng.NormFloat64()
+	z := math.Sqrt(c.carry)*c.mood + math.Sqrt(c.daily)*c.day + math.Sqrt(1-c.carry-c.daily)*c.rng.NormFloat64()
 	v := c.cv * c.cv / 9
 	c.level = math.Pow(max(0, 1-v+z*math.Sqrt(v)), 3)
 }

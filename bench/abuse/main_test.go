@@ -53,7 +53,7 @@ func TestTheSameSeedGivesTheSameWorld(t *testing.T) {
 func TestCustomersAreUnevenAndTheirHoursGoTogether(t *testing.T) {
 	for _, cv := range []float64{0.2, 0.35, 0.6} {
 		c := newCustomer(churning, "acc_1", newSource(3, 3))
-		c.cv, c.phi = cv, 0.55
+		c.cv, c.phi, c.carry, c.daily = cv, 0.6, 0.5, 0.1
 		var sum, squares, products, last float64
 		const n = 200_000
 		for h := range int64(n) {
@@ -65,7 +65,7 @@ func TestCustomersAreUnevenAndTheirHoursGoTogether(t *testing.T) {
 		mean := sum / n
 		variance := squares/n - mean*mean
 		lag := (products/n - mean*mean) / variance
-		if math.Abs(mean-1) > 0.02 || math.Abs(math.Sqrt(variance)/cv-1) > 0.05 || lag < 0.15 || lag > 0.4 {
+		if math.Abs(mean-1) > 0.02 || math.Abs(math.Sqrt(variance)/cv-1) > 0.05 || lag < 0.3 || lag > 0.5 {
 			t.Errorf("cv %.2f: mean %.3f, cv %.3f, correlation with the hour before %.2f", cv, mean, math.Sqrt(variance)/mean, lag)
 		}
 	}

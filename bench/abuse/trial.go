@@ -150,15 +150,24 @@ func (t *trial) plan() {
 			}
 			deck = deck[1:]
 			c := t.customers[i]
-			if a.follows { // where there is nothing to multiply it has not begun
-				for w := t.world(at); c.expect(&w) < c.busy/4*0.25; w = t.world(at) {
-					at++
-				}
+			if a.follows {
+				at = t.atWork(c, at)
 			}
 			t.incidents[i] = append(t.incidents[i], incident{
 				attack: a, account: i, kind: c.kind, from: at, to: at + a.quarters, found: -1, small: a.scaled && c.usual() < 50,
 			})
 			at += a.quarters + 24*day + t.rng.Int64N(8*day)
+		}
+	}
+}
+
+// atWork is a time within the week from one on, at random among those at which a customer is at work: where there is nothing to multiply, nothing
+// has begun. It is not the next such time, which would mostly be the beginning of a day.
+func (t *trial) atWork(c *customer, from int64) int64 {
+	for {
+		at := from + t.rng.Int64N(7*day)
+		if w := t.world(at); c.expect(&w) >= c.busy/4*0.25 {
+			return at
 		}
 	}
 }
