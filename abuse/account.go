@@ -30,7 +30,7 @@ type Profile struct {
 	Modes         *Modes         // likewise
 }
 
-// account is what the detector knows of one: about 13 kB.
+// account is what the detector knows of one: about 15 kB.
 type account struct {
 	id        gate.AccountID
 	profile   Profile
@@ -41,7 +41,6 @@ type account struct {
 	said      [ruleCount]int32
 	strikes   [ruleCount]uint8 // a bit for each of the last hours in which the rule's conditions held
 	quick     [ruleCount]uint8 // the same of quarters
-	extreme   [ruleCount]uint8 // those of quick that were far beyond
 	camped    uint8            // hours in a row against the limit
 	recent    [24]hourNote
 	days      [daysKept]dayNote
@@ -49,6 +48,9 @@ type account struct {
 
 func newAccount(id gate.AccountID, p Profile) *account {
 	a := &account{id: id, profile: p}
+	for f := range a.series {
+		a.series[f].parts = 1
+	}
 	for r := range a.said {
 		a.said[r] = -1 << 30
 	}
@@ -90,34 +92,60 @@ func (a *account) today(day int64) *dayNote {
 // monthly reports whether a value is one that came before at about this day of the month and hour, one, two or three months ago, on a day that
 // stood out and was not suspect: bills are run monthly.
 func (a *account) monthly(v *view, f feature) bool {
-	var all [daysKept]level
-	n := 0
-	for i := range a.days {
-		if d := &a.days[i]; d.peaks[f] != 0 && int64(d.day) > v.day-daysKept && int64(d.day) < v.day {
-			all[n] = d.peaks[f]
-			n++
-		}
-	}
-	slices.Sort(all[:n])
-	outstanding := 2.5 * middle(all[:n]).count()
 	x, hour := v.c.of(f), v.local%24
 	if v.quarter {
 		x *= 4
 	}
 	for months := -3; months < 0; months++ {
 		then := monthsBefore(v.day, months)
+		if !nearWeekend(v.day) && !nearWeekend(then) && !a.raised(v.day, then, f) {
+			continue
+		}
 		for d := then - 1; d <= then+1; d++ {
 			note := &a.days[((d%daysKept)+daysKept)%daysKept]
 			if int64(note.day) != d || note.suspect {
 				continue
 			}
 			apart := (hour - int64(note.at[f]) + 36) % 24 // 12 where they are the same
-			if peak := note.peaks[f].count(); peak > outstanding && x <= 3*peak && 5*x >= peak && apart >= 8 && apart <= 16 {
+			if peak := note.peaks[f].count(); x <= 3*peak && 5*x >= peak && apart >= 8 && apart <= 16 && peak > 2.5*a.ordinary(v.day, d, f) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// nearWeekend reports whether a day is one to which or from which what is due on a weekend is put off: Friday to Monday.
+func nearWeekend(day int64) bool {
+	weekday := ((day+4)%7 + 7) % 7 // 0 is Sunday; 1970 began on a Thursday
+	return weekday <= 1 || weekday >= 5
+}
+
+// raised reports whether the highest hour of a day lay above what is usual at all. It keeps the days beside a peak from being taken for one.
+func (a *account) raised(today, day int64, f feature) bool {
+	note := &a.days[((day%daysKept)+daysKept)%daysKept]
+	return int64(note.day) == day && note.peaks[f].count() > 1.6*a.ordinary(today, day, f)
+}
+
+// ordinary is the highest hour of an ordinary day before today: the median of all days or of those of one's day of the week, whichever is more.
+func (a *account) ordinary(today, day int64, f feature) float64 {
+	var all, same [daysKept]level
+	n, m := 0, 0
+	for i := range a.days {
+		d := &a.days[i]
+		if d.peaks[f] == 0 || int64(d.day) <= today-daysKept || int64(d.day) >= today {
+			continue
+		}
+		all[n] = d.peaks[f]
+		n++
+		if (int64(d.day)-day)%7 == 0 {
+			same[m] = d.peaks[f]
+			m++
+		}
+	}
+	slices.Sort(all[:n])
+	slices.Sort(same[:m])
+	return max(middle(all[:n]), middle(same[:m])).count()
 }
 
 // monthlyDay reports the same of the patients that were new in a day.
@@ -175,10 +203,14 @@ func (a *account) learn(v *view) {
 	if v.hour >= a.frozen {
 		for f := range features {
 			a.series[f].learn(v.local, v.c.of(f))
+			if v.learned && a.series[f].busy(v.med[f]) && !math.IsInf(v.fleet[f], 0) {
+				a.series[f].rise(distance((v.x[f]+1)/(v.med[f]+1)) - v.fleet[f]*v.scale[f])
+			}
 		}
 	}
 	for f := range features {
 		a.series[f].settle(v.med[f], v.c.of(f))
+		a.series[f].compare(v.c.of(f))
 	}
 	if v.day != a.refreshed {
 		a.midnight(v.day)
@@ -239,7 +271,7 @@ func (a *account) usual(day int64, of func(*dayNote) float64) float64 {
 // clear ends suspicion.
 func (a *account) clear() {
 	a.frozen = 0
-	a.strikes, a.quick, a.extreme = [ruleCount]uint8{}, [ruleCount]uint8{}, [ruleCount]uint8{}
+	a.strikes, a.quick = [ruleCount]uint8{}, [ruleCount]uint8{}
 	for i := range a.days {
 		a.days[i].suspect = false
 	}

@@ -14,32 +14,80 @@ const (
 	ready = 3
 	// leastScale is the smallest relative scale that is believed: customers that look steadier are small samples.
 	leastScale = 0.25
+	// mostScale is the largest: hours that seem to vary more are those of a job that begins at another time each week.
+	mostScale = 0.8
 	// winsor is how many scales above the median the largest value lies that is learned.
 	winsor = 3
 )
 
-// series is what is known of one feature of an account: about 3.1 kB.
+// series is what is known of one feature of an account: about 3.6 kB.
 type series struct {
-	hours   [Weeks * slots]level // by week, modulo Weeks, and hour of the week
-	medians [slots]level         // of each hour and its two neighbors, in the last Weeks; refreshed each night
-	alone   [slots]level         // of each hour without its neighbors
-	tops    [slots]level         // beside a cliff, its top: see cliff
-	spread  float32              // pooled scale of how far hours lie from the median of the other weeks; see distance
-	daily   float32              // the same of a day's mean, times the root of its hours: larger where hours of a day go together
-	peak    level                // the highest median
-	credit  float32              // what was not done while the account was down
+	hours   [Weeks * slots]level         // by week, modulo Weeks, and hour of the week
+	own     [slots]level                 // median of each hour and its two neighbors, in the last Weeks; refreshed each night
+	medians [slots]level                 // the same, smoothed over the days that are alike: what is usual
+	alone   [slots]level                 // of each hour without its neighbors
+	tops    [slots]level                 // beside a cliff, its top: see cliff
+	spread  float32                      // pooled scale of how far hours lie from the median of the other weeks; see distance
+	pair    float32                      // the same of the mean of two hours in a row, times the root of two: larger where hours go together
+	daily   float32                      // the same of the mean of a day's busy hours, times the root of their number
+	last    [quick + 1][lookBack]float32 // distances of the last hours and quarters, the newest first
+	summed  float32                      // of the quarters of this hour
+	parts   float32                      // what the quarters of an hour come to, of the hour: more than 1 where the same patients come again
+	idle    uint8                        // hours that it has been away
+	lift    float32                      // how far the busy hours of the last weeks lay above the medians on average: those lag behind an account that grows
+	peak    level                        // the highest median
+	credit  float32                      // what was not done while the account was down
 	drift   cusum
 }
 
 // learn keeps the value of an hour. A larger one than three scales above the median is kept as that much.
+//
+// An hour with next to nothing in it is not kept, because it tells nothing of what is usual: a system was down, or it was a holiday. It is once that
+// has gone on for [idleHours].
 func (s *series) learn(hour int64, x float64) {
 	slot := slotOf(hour)
 	l := levelOf(x)
 	if m := s.medians[slot]; m != 0 {
 		med := m.count()
+		if s.away(med, x) {
+			return
+		}
 		l = min(l, levelOf(med*math.Pow(1+winsor*s.scale(med, 1)/3, 3)))
 	}
 	s.hours[indexOf(hour)] = l
+}
+
+const (
+	// idle is the share of the usual below which an hour is one in which the account was away.
+	idle = 0.3
+	// idleLeast is the least usual value of an hour that says so.
+	idleLeast = 4
+	// idleHours is after how many such hours in a row it is not away but does less.
+	idleHours = 36
+)
+
+// away reports whether the account is away for a time.
+func (s *series) away(med, x float64) bool {
+	switch {
+	case med < idleLeast:
+		return s.idle > 0 && s.idle < idleHours
+	case x >= idle*med:
+		s.idle = 0
+		return false
+	case s.idle < idleHours:
+		s.idle++
+		return true
+	}
+	return false
+}
+
+// busy reports whether an hour is one of the account's busy ones, of which scales are known.
+func (s *series) busy(med float64) bool { return med >= 1 && 4*med >= s.peak.count() }
+
+// rise learns the lift from a busy hour.
+func (s *series) rise(far float64) {
+	const slow, most = 1.0 / 150, 0.25
+	s.lift = float32(max(0, min(most, float64(s.lift)+slow*(max(min(far, 1), -1)-float64(s.lift)))))
 }
 
 // slotOf is the hour of the week of an hour of a zone.
@@ -75,12 +123,35 @@ func (s *series) refresh(firstHour int64) {
 		s.alone[slot] = middle(v)
 		v = s.samples(slot+1, s.samples(slot-1, v))
 		sortLevels(v)
-		s.medians[slot] = middle(v)
+		s.own[slot] = middle(v)
+	}
+	for slot, own := range s.own {
+		if own != 0 {
+			s.medians[slot], _ = s.smooth(slot)
+		}
 	}
 	for h := firstHour; h < firstHour+24; h++ {
 		s.tops[slotOf(h)] = s.top(slotOf(h))
 	}
 	s.peak = slices.Max(s.medians[:])
+}
+
+// alike is how far apart, on the scale of levels, the medians of one hour on two days of the week may lie so that they are taken for the same.
+const alike = level(0.6 * levelSteps)
+
+// smooth is the mean, on the scale of levels, of the medians of an hour of the day over those days of the week whose are like that of its own, and
+// how many they are. Hours of a week go together, so a median of six weeks is off by a sixth or more; most customers have five days that are
+// alike or seven, and the job of one day finds none.
+func (s *series) smooth(slot int) (level, int) {
+	own := s.own[slot]
+	sum, n := 0, 0
+	for d := slot % 24; d < slots; d += 24 {
+		if l := s.own[d]; l != 0 && max(l, own)-min(l, own) <= alike {
+			sum += int(l)
+			n++
+		}
+	}
+	return level(sum / max(n, 1)), n
 }
 
 // rescale takes the scales anew. Each hour is compared with the median of the same hours in the other weeks, not of all: with a handful of weeks a
@@ -91,15 +162,16 @@ func (s *series) rescale() {
 	var buf [Weeks]level
 	busy := s.peak.count() / 4
 	for slot := range slots {
-		if v := s.samples(slot, buf[:0]); len(v) >= ready && s.medians[slot].count() >= busy {
-			s.residuals(slot, v, &p)
+		if len(s.samples(slot, buf[:0])) >= ready && s.own[slot] != 0 && s.medians[slot].count() >= busy {
+			s.residuals(slot, &p)
 		}
 	}
 	if p.n == 0 {
 		return
 	}
 	chance := p.chance / float64(p.n)
-	s.spread = without(1.4826*medianOf(p.all[:p.n]), chance)
+	s.spread = min(mostScale, without(1.4826*medianOf(p.all[:p.n]), chance))
+	s.pair = min(max(s.spread, without(1.4826*medianOf(p.pairs[:p.m]), chance)), s.spread*math.Sqrt2)
 	n := 0
 	for d := range p.sums {
 		if p.nums[d] >= 2 {
@@ -107,7 +179,7 @@ func (s *series) rescale() {
 			n++
 		}
 	}
-	s.daily = without(1.4826*medianOf(p.all[:n]), chance)
+	s.daily = min(max(s.pair, without(1.4826*medianOf(p.all[:n]), chance)), s.spread*2)
 }
 
 // without takes a variance out of a scale.
@@ -119,26 +191,51 @@ func without(scale, variance float64) float32 {
 type pool struct {
 	all    [Weeks * slots]float32
 	n      int
+	pairs  [Weeks * slots]float32 // sums of two hours in a row
+	m      int
+	before [Weeks]pastHour
 	chance float64
 	sums   [Weeks * 7]float64
 	nums   [Weeks * 7]int
 }
 
-// residuals adds how far each sample of an hour lies from the others.
-func (s *series) residuals(slot int, own []level, p *pool) {
+// pastHour is a residual and the hour of the week that it is of, plus one.
+type pastHour struct {
+	slot int
+	r    float64
+}
+
+// residuals adds how far each sample of an hour lies from those of the other weeks. Its neighbors of its own week, which are like it, are left out:
+// they are not there, either, when a new hour is judged.
+func (s *series) residuals(slot int, p *pool) {
 	var buf [3 * Weeks]level
-	v := s.samples(slot+1, s.samples(slot-1, append(buf[:0], own...)))
-	sortLevels(v)
+	usual, days := s.smooth(slot)
 	for w := range Weeks {
 		l := s.hours[w*slots+slot]
 		if l == 0 {
 			continue
 		}
-		i, _ := slices.BinarySearch(v, l)
-		med := middleWithout(v, i)
-		r := l.log() - med.log()
-		p.all[p.n] = float32(math.Abs(distance(math.Exp(r))))
+		v := buf[:0]
+		for other := range Weeks {
+			if other == w {
+				continue
+			}
+			for _, k := range [...]int{slot, (slot + 1) % slots, (slot - 1 + slots) % slots} {
+				if o := s.hours[other*slots+k]; o != 0 {
+					v = append(v, o)
+				}
+			}
+		}
+		sortLevels(v)
+		med := level(int(usual) + (int(middle(v))-int(s.own[slot]))/days) // as it would be without that week
+		r := distance(math.Exp(l.log() - med.log()))
+		p.all[p.n] = float32(math.Abs(r))
 		p.n++
+		if p.before[w].slot == slot {
+			p.pairs[p.m] = float32(math.Abs(p.before[w].r+r) / math.Sqrt2)
+			p.m++
+		}
+		p.before[w] = pastHour{slot + 1, r}
 		p.chance += 1 / (med.count() + 1)
 		p.sums[w*7+slot/24] += r
 		p.nums[w*7+slot/24]++
@@ -223,7 +320,7 @@ func (s *series) less(med, x float64) float64 {
 
 // shift moves all that is known by a factor, given as its logarithm: staff have judged that what an account does now is what it is for.
 func (s *series) shift(log float64) {
-	for _, v := range [][]level{s.hours[:], s.medians[:], s.alone[:], s.tops[:]} {
+	for _, v := range [][]level{s.hours[:], s.own[:], s.medians[:], s.alone[:], s.tops[:]} {
 		for i, l := range v {
 			if l != 0 {
 				v[i] = levelOfLog(l.log() + log)

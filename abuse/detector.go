@@ -109,6 +109,7 @@ func (d *Detector) tell(w *window) ([]Finding, error) {
 	w.rows = rows
 	d.look(w, gap)
 	d.weighFleet()
+	d.keep(w)
 	findings := d.judge(w)
 	d.hold(findings, w)
 	if w.length == time.Hour {
@@ -245,8 +246,14 @@ func (v *view) begin(d *Detector, w *window, o *opening) {
 // skip is what a hole does: hours on both sides of it are not in a row.
 func (a *account) skip(w *window) {
 	if w.length == quarter {
-		a.quick, a.extreme = [ruleCount]uint8{}, [ruleCount]uint8{}
+		a.quick = [ruleCount]uint8{}
+		for f := range a.series {
+			a.series[f].last[quick] = [lookBack]float32{}
+		}
 		return
+	}
+	for f := range a.series {
+		a.series[f].last[hourly] = [lookBack]float32{}
 	}
 	a.strikes = [ruleCount]uint8{}
 	a.camped = 0

@@ -50,15 +50,3 @@ func middle(v []level) level {
 	}
 	return level((uint32(v[(n-1)/2]) + uint32(v[n/2])) / 2)
 }
-
-// middleWithout is the median of sorted levels but the i-th.
-func middleWithout(v []level, i int) level {
-	n := len(v) - 1
-	at := func(k int) uint32 {
-		if k >= i {
-			k++
-		}
-		return uint32(v[k])
-	}
-	return level((at((n-1)/2) + at(n/2)) / 2)
-}

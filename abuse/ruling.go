@@ -7,7 +7,8 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-// ruling is a rule as it is asked of one kind of window: its conditions must hold in need of the last of windows.
+// ruling is a rule as it is asked of one kind of window: its conditions must hold in need of the last of windows, or, where a [Guard] is met, in a
+// run of them that stands out together: see together.
 type ruling struct {
 	rule     Rule
 	judge    func(*view, *evidence) bool
@@ -51,7 +52,7 @@ func (d *Detector) judge(w *window) (list []Finding) {
 				continue
 			}
 			e := &d.evidence
-			e.n, e.main, e.share, e.far = 0, volume, nil, false
+			e.n, e.main, e.share, e.joint = 0, volume, nil, 0
 			if !v.holds(r, e) {
 				continue
 			}
@@ -78,15 +79,12 @@ func (v *view) holds(r *ruling, e *evidence) bool {
 		past = &v.a.quick[r.rule]
 	}
 	*past = *past<<1 | flag(hit)
-	if v.quarter { // a quarter that is far beyond counts twice
-		v.a.extreme[r.rule] = v.a.extreme[r.rule]<<1 | flag(hit && e.far)
+	if !hit || e.joint == 0 {
+		return hit && bits.OnesCount8(*past&(1<<r.of-1)) >= r.need
 	}
-	window := uint8(1<<r.of - 1)
-	strikes := bits.OnesCount8(*past & window)
-	if v.quarter {
-		strikes += bits.OnesCount8(v.a.extreme[r.rule] & window)
-	}
-	return hit && strikes >= r.need
+	z := v.together(e.main, *past)
+	e.add("scales above the usual together", z, e.joint)
+	return z > e.joint
 }
 
 func flag(b bool) uint8 {

@@ -1,7 +1,7 @@
 package abuse
 
 // ScrapingThresholds say when an account asks about so many distinct patients that it looks like a copy being made: several times what this hour
-// of the week usually brings, in two of three hours, or in most of six quarters.
+// of the week usually brings, in most of a run of hours or quarters.
 type ScrapingThresholds struct {
 	Guard
 }

@@ -1,7 +1,5 @@
 package abuse
 
-import "math"
-
 // DriftThresholds say when calls have risen for good though no hour stands out. Each hour is asked how much likelier it is if everything has been
 // multiplied by a factor than if it is as usual, given how much this customer's hours vary and go together; the logarithms are added up
 // (CUSUM), and the sum is back at nothing whenever things are as usual. Quiet hours are left out. A customer is told, and nothing else follows.
@@ -14,7 +12,7 @@ type DriftThresholds struct {
 
 // drift adds the hour to the sum.
 func (v *view) drift() {
-	if !v.learned || v.quiet || v.quarter {
+	if !v.learned || v.quarter || !v.a.series[volume].busy(v.med[volume]) {
 		return
 	}
 	if v.z[volume] > 2 && v.a.monthly(v, volume) {
@@ -22,11 +20,11 @@ func (v *view) drift() {
 	}
 	s := &v.a.series[volume]
 	med, x := v.med[volume], v.x[volume]
-	spread := max(float64(s.spread), float64(s.daily), leastScale)
+	spread := max(float64(s.daily), leastScale)
 	variance := spread*spread + 1/(med+1)
-	rise := math.Log(v.t.SlowDrift.Factor)
-	log := math.Log((x+1)/(med+1)) - v.fleet[volume]*math.Sqrt(variance)
-	s.drift.add(rise/variance*(log-rise/2), x, med)
+	rise := distance(v.t.SlowDrift.Factor)
+	far := distance((x+1)/(med+1)) - v.fleet[volume]*v.scale[volume] - float64(s.lift)
+	s.drift.add(rise/variance*(far-rise/2), x, med)
 }
 
 func judgeDrift(v *view, e *evidence) bool {

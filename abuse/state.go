@@ -10,9 +10,9 @@ import (
 
 // stateVersion is the first byte of a saved state. A detector that reads another version begins anew: what is usual can be learned again from
 // recorded usage, and must never be misread.
-const stateVersion = 1
+const stateVersion = 2
 
-// MarshalBinary saves all that the detector has learned, about 13 kB an account, but not profiles, thresholds and modes: those are told to it
+// MarshalBinary saves all that the detector has learned, about 15 kB an account, but not profiles, thresholds and modes: those are told to it
 // anew with [New] and [Detector.Set]. The same history gives the same bytes.
 func (d *Detector) MarshalBinary() ([]byte, error) {
 	c := &coder{buf: []byte{stateVersion}}
@@ -82,7 +82,6 @@ func (a *account) code(c *coder) {
 	}
 	c.bytes(a.strikes[:])
 	c.bytes(a.quick[:])
-	c.bytes(a.extreme[:])
 	c.uint8(&a.camped)
 	for i := range a.recent {
 		a.recent[i].code(c)
@@ -93,13 +92,19 @@ func (a *account) code(c *coder) {
 }
 
 func (s *series) code(c *coder) {
-	for _, list := range [][]level{s.hours[:], s.medians[:], s.alone[:], s.tops[:]} {
+	for _, list := range [][]level{s.hours[:], s.own[:], s.medians[:], s.alone[:], s.tops[:]} {
 		for i := range list {
 			c.level(&list[i])
 		}
 	}
 	c.level(&s.peak)
-	for _, f := range []*float32{&s.spread, &s.daily, &s.credit, &s.drift.sum, &s.drift.excess, &s.drift.base} {
+	c.uint8(&s.idle)
+	for kind := range s.last {
+		for i := range s.last[kind] {
+			c.float32(&s.last[kind][i])
+		}
+	}
+	for _, f := range []*float32{&s.summed, &s.parts, &s.lift, &s.spread, &s.pair, &s.daily, &s.credit, &s.drift.sum, &s.drift.excess, &s.drift.base} {
 		c.float32(f)
 	}
 	hours := int32(s.drift.hours)

@@ -9,12 +9,14 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-// Guard are the conditions of a rule that compares with what is usual. All must hold at once, in two of three hours or most of six quarters.
+// Guard are the conditions of a rule that compares with what is usual. All must hold at once in two of three of a
+// run of hours or quarters, and the run must lie far enough above the usual as a whole.
 type Guard struct {
 	Floor float64 `json:"floor"` // least value of an hour that is anybody's business; 1 to 1,000,000
 	Ratio float64 `json:"ratio"` // times the median of this hour of the week, plus one; 1.2 to 100
 	Z     float64 `json:"z"`     // scales above the median, on the cube-root scale; 1 to 50
 	Near  float64 `json:"near"`  // times the highest median of this hour and its neighbors; 1 to 100
+	Joint float64 `json:"joint"` // scales above the median that the windows must lie together; 1 to 50
 }
 
 // Thresholds are the numbers of all rules. Each rule's are described where they are used, in the file named after it.
@@ -38,13 +40,13 @@ type Thresholds struct {
 // Defaults are the thresholds that bench/abuse reports on. They were tuned on its seeds 1 to 50.
 func Defaults() Thresholds {
 	return Thresholds{
-		Scraping:    ScrapingThresholds{Guard: Guard{Floor: 100, Ratio: 3, Z: 3.3, Near: 2}},
-		FirstSeen:   FirstSeenThresholds{Guard: Guard{Floor: 40, Ratio: 3.5, Z: 4, Near: 2}, Day: 200, DayRatio: 2.75, Share: 0.6, ShareFloor: 20},
+		Scraping:    ScrapingThresholds{Guard: Guard{Floor: 100, Ratio: 2.5, Z: 2, Near: 2, Joint: 4.75}},
+		FirstSeen:   FirstSeenThresholds{Guard: Guard{Floor: 40, Ratio: 3, Z: 2.5, Near: 2, Joint: 6}, Day: 200, DayRatio: 2.75, Share: 0.6, ShareFloor: 20},
 		Enumeration: EnumerationThresholds{Near: 0.6, Distinct: 30, Run: 25, Missing: 0.05, Ratio: 1.5},
 		Probing:     ProbingThresholds{Share: 0.25, Calls: 40, Targets: 15, Ratio: 2.5, Z: 2.5},
 		ScopeProbe:  ScopeThresholds{Kinds: 6},
-		Spike:       Guard{Floor: 100, Ratio: 3, Z: 3.25, Near: 2},
-		SlowDrift:   DriftThresholds{Factor: 2, Sum: 12, Ratio: 1.7, Excess: 300},
+		Spike:       Guard{Floor: 100, Ratio: 2.5, Z: 2, Near: 2, Joint: 4.75},
+		SlowDrift:   DriftThresholds{Factor: 2, Sum: 10.5, Ratio: 1.7, Excess: 300},
 		Sharing:     SharingThresholds{Networks: 3, Prints: 2, Together: 3},
 		AfterHours:  AfterHoursThresholds{Calls: 200, Quiet: 0.05, Share: 0.5, Z: 3.5},
 		ExportAbuse: ExportThresholds{Day: 4, Restarts: 3},
@@ -123,7 +125,7 @@ func (t *Thresholds) contradictions() []contradiction {
 func (g *Guard) bounds(rule string) []bound {
 	return []bound{
 		{rule + ".floor", g.Floor, 1, 1e6}, {rule + ".ratio", g.Ratio, 1.2, 100},
-		{rule + ".z", g.Z, 1, 50}, {rule + ".near", g.Near, 1, 100},
+		{rule + ".z", g.Z, 1, 50}, {rule + ".near", g.Near, 1, 100}, {rule + ".joint", g.Joint, 1, 50},
 	}
 }
 

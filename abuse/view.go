@@ -19,6 +19,7 @@ type view struct {
 	quiet            bool // an hour in which next to nothing is usual
 
 	x, med, near, z [features]float64
+	far, scale      [features]float64  // distance from what it is compared with, and the scale of one such window: z is the one in the other
 	base            [features]float64  // what a value is compared with: med, or the top of a cliff beside it
 	fleet           *[features]float64 // median z of all accounts, where above 0
 }
@@ -27,10 +28,6 @@ type view struct {
 func (v *view) measure() {
 	a := v.a
 	v.learned = v.hour-a.born >= learning && a.series[volume].peak > 1
-	part := 1.0
-	if v.quarter {
-		part = 4
-	}
 	for f := range features {
 		s := &a.series[f]
 		med, near, base := s.around(v.slot)
@@ -38,14 +35,18 @@ func (v *view) measure() {
 			med = a.declared(f)
 			near, base = med, med
 		}
-		med, near, base = med/part, near/part, base/part
+		if v.quarter {
+			part := float64(s.parts) / 4
+			med, near, base = med*part, near*part, base*part
+		}
 		v.med[f], v.near[f], v.base[f] = med, near, base
 		uneven := 1.0
 		if v.quarter { // quarters of an hour are less alike than hours
 			uneven = 1.2
 		}
 		v.x[f] = s.less(med, v.c.of(f))
-		v.z[f] = distance((v.x[f]+1)/(base+1)) / s.scale(base, uneven)
+		v.far[f], v.scale[f] = distance((v.x[f]+1)/(base+1)), s.scale(base, uneven)
+		v.z[f] = v.far[f] / v.scale[f]
 	}
 	v.quiet = v.learned && a.series[volume].medians[v.slot].count() < v.t.AfterHours.Quiet*a.series[volume].peak.count()
 }
@@ -67,17 +68,21 @@ func (a *account) declared(f feature) float64 {
 	}
 }
 
-// farRatio and farZ are how many times ratio and distance must be met to be far beyond: what no single hour of an uneven customer shows.
-const (
-	farRatio = 2.0
-	farZ     = 1.6
-)
+// material is the least share of the account's busiest hour that an hour must come to.
+var material = [features]float64{volume: 0.1, patients: 0.05}
 
 // beyond reports whether a feature meets a guard, and gives the figures. In a quarter of an hour a quarter of the floor is enough.
 func (v *view) beyond(f feature, g *Guard, e *evidence) bool {
 	floor := g.Floor
 	if v.quarter {
 		floor /= 4
+	}
+	if v.learned { // what is nothing beside a busy hour is what a job left over
+		least := material[f] * v.a.series[f].peak.count()
+		if v.quarter {
+			least /= 4
+		}
+		floor = max(floor, least)
 	}
 	x, z := v.x[f], v.z[f]-v.fleet[f]
 	ratio, near := x/(v.base[f]+1), x/(v.near[f]+1)
@@ -91,18 +96,17 @@ func (v *view) beyond(f feature, g *Guard, e *evidence) bool {
 	e.add("times the usual", ratio, g.Ratio)
 	e.add("scales above the usual", z, g.Z)
 	e.add("times the neighboring hours", near, g.Near)
-	e.main = f
-	e.far = ratio > farRatio*g.Ratio && z > farZ*g.Z
+	e.main, e.joint = f, g.Joint
 	return true
 }
 
 // evidence is what a rule has found, without a place on the heap.
 type evidence struct {
-	figures [6]Figure
+	figures [7]Figure
 	n       int
 	main    feature               // whose share of a device says whether it stands out
 	share   func(c *Counts) int64 // instead of main
-	far     bool                  // so far beyond that it counts twice
+	joint   float64               // scales that the windows must lie above the usual together; 0: it is enough that they meet the conditions
 }
 
 func (e *evidence) add(name string, seen, limit float64) {
