@@ -33,27 +33,26 @@ func (c *Call) meter(o *Outcome) {
 	if !c.Allowed() && !identified(c.Reason) || c.Caller.Device == nil || c.Allowed() && c.Behavior == nil {
 		return // a stranger, or one of certgate's own answers, which are free
 	}
-	cell, at := usage.Cell{Key: usage.Key{Purpose: c.Purpose}, Tally: usage.Tally{Calls: 1, In: o.In, Out: o.Out}}, c.began
+	call, at := usage.Call{Key: usage.Key{Purpose: c.Purpose}, In: o.In, Out: o.Out}, c.began
 	shown := usage.Shown{Account: c.Caller.Device.Account, Zone: c.zone(), Peer: c.Request.Peer}
 	if c.Caller.Device.Environment != gate.Production { // what is named in a test must not make it known in production
 		shown.Account = gate.AccountID(c.Caller.Device.ID)
 	}
 	if c.Behavior != nil {
-		cell.Behavior = c.Behavior.Name
+		call.Behavior = c.Behavior.Name
 	}
 	if c.Allowed() {
-		took := c.authority.since(c.began)
-		if at = c.began.Add(took); took > time.Minute {
+		call.Took = c.authority.since(c.began)
+		if at = c.began.Add(call.Took); call.Took > time.Minute {
 			at = c.authority.now() // the clock may have been set since
 		}
-		cell.Outcome, cell.Cost = o.usage(), int64(c.Behavior.Cost)
-		cell.Latency.Took(took)
+		call.Outcome, call.Cost = o.usage(), int64(c.Behavior.Cost)
 		shown.Patients, shown.Status = c.patients(), o.Status
 	} else {
-		cell.Outcome = usage.Outcome(c.Reason.String())
+		call.Outcome = usage.Outcome(c.Reason.String())
 	}
 	c.leave(&shown, o)
-	c.authority.usage.Meter.Record(at, c.Caller.Device.ID, &cell, &shown)
+	c.authority.usage.Meter.Count(at, c.Caller.Device.ID, &call, &shown)
 }
 
 // zone is where the caller's days are counted: nil where neither its contract nor the configuration says it.

@@ -29,7 +29,7 @@ func TestWhatChangesAfterItWasFinalIsACorrectionAndNothingElseIs(t *testing.T) {
 		return query, others
 	}
 	count(s, noon, 1)
-	s.Meter.Count(noon, device, &other, &usage.Tally{Calls: 1})
+	s.Meter.Count(noon, device, &usage.Call{Key: other}, nil)
 	roll(noon.Add(30 * time.Minute))
 	count(s, noon.Add(time.Minute), 0) // nothing more, but it has it summed again
 	roll(noon.Add(31 * time.Minute))

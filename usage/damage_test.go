@@ -23,7 +23,7 @@ func TestUsageOpensWhateverIsDamaged(t *testing.T) {
 			dir := t.TempDir()
 			s := open(t, dir, noon)
 			for i := range 200 {
-				s.Meter.Count(noon, gate.DeviceID("dev_"+string(rune('a'+i%26))+strings.Repeat("x", i)), &query, &usage.Tally{Calls: 1})
+				s.Meter.Count(noon, gate.DeviceID("dev_"+string(rune('a'+i%26))+strings.Repeat("x", i)), &usage.Call{Key: query}, nil)
 			}
 			must(t, s.Flush(noon, nil))
 			must(t, s.Close())

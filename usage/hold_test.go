@@ -31,7 +31,7 @@ func TestWhatCannotBeWrittenIsHeldAndWrittenLater(t *testing.T) {
 	key := Key{Behavior: "b", Outcome: Succeeded}
 	whole := s.db
 	for i := range 5 {
-		s.Meter.Record(now, "dev_1", &Cell{key, Tally{Calls: 1}}, &Shown{Account: "acc_1", Patients: []Patient{{1}, {byte(i)}}})
+		s.Meter.Count(now, "dev_1", &Call{Key: key}, &Shown{Account: "acc_1", Patients: []Patient{{1}, {byte(i)}}})
 		s.db = broken
 		if err := s.Flush(now, []Note{{Key: "a", Value: []byte{byte(i)}}}); err == nil {
 			t.Fatal("written to a database that is closed")

@@ -14,12 +14,15 @@ var LatencyBounds = [...]time.Duration{
 type Latency [len(LatencyBounds) + 1]int64
 
 // Took counts one call.
-func (l *Latency) Took(d time.Duration) {
+func (l *Latency) Took(d time.Duration) { l[bucketOf(d)]++ }
+
+// bucketOf is the place of the count of calls that took as long.
+func bucketOf(d time.Duration) int {
 	i := 0
 	for i < len(LatencyBounds) && d > LatencyBounds[i] {
 		i++
 	}
-	l[i]++
+	return i
 }
 
 // Add adds another histogram.

@@ -32,10 +32,9 @@ func devices(n int) []gate.DeviceID {
 
 // countEach counts one call of each device.
 func countEach(m *usage.Meter, list []gate.DeviceID) {
-	t := usage.Tally{Calls: 1, Cost: 1, Out: 1000}
-	t.Latency.Took(time.Millisecond)
+	call := usage.Call{Key: query, Cost: 1, Out: 1000, Took: time.Millisecond}
 	for _, d := range list {
-		m.Count(noon, d, &query, &t)
+		m.Count(noon, d, &call, nil)
 	}
 }
 

@@ -60,13 +60,8 @@ var hashSeed = maphash.MakeSeed()
 
 const minute = 60
 
-// Count counts a call, or what else a tally holds, at a time. It allocates only for what is new in its minute.
-func (m *Meter) Count(at time.Time, device gate.DeviceID, key *Key, t *Tally) {
-	m.Record(at, device, &Cell{*key, *t}, nil)
-}
-
-// Record counts what a cell holds, and notes what the call showed; nil is nothing. It allocates only for what is new in its minute and hour.
-func (m *Meter) Record(at time.Time, device gate.DeviceID, c *Cell, shown *Shown) {
+// Count counts a call at a time, and notes what it showed; nil is nothing. It allocates only for what is new in its minute and hour.
+func (m *Meter) Count(at time.Time, device gate.DeviceID, c *Call, shown *Shown) {
 	s := m.shard(device)
 	second := max(at.Unix(), m.floor.Load())
 	s.mu.Lock()
@@ -80,7 +75,7 @@ func (m *Meter) Record(at time.Time, device gate.DeviceID, c *Cell, shown *Shown
 		s.devices[device] = d
 	}
 	b := m.bucket(d, floor(second, minute))
-	b.cells = countIn(b.cells, &c.Key, &c.Tally)
+	b.cells = countIn(b.cells, c)
 	b.changes++
 	if shown != nil {
 		m.see(s, d, second, shown)

@@ -1,39 +1,35 @@
 package usage
 
-import (
-	"math"
-	"unique"
-)
+import "unique"
 
 // counted is a cell as the meter holds it: the same as [Cell] in half the memory. There may be a million, nearly all of few kinds.
 type counted struct {
 	key                  unique.Handle[Key]
 	calls, cost, in, out int64
-	latency              [len(LatencyBounds) + 1]uint32 // of one minute, or of as long as none can be written; it stops at the most that fits
+	latency              [len(LatencyBounds) + 1]uint32 // of one minute, or of as long as none can be written
 }
 
-// countIn adds a tally to the cell of the key, and appends one if there is none yet.
-func countIn(cells []counted, key *Key, t *Tally) []counted {
+// countIn adds a call to the cell of its key, and appends one if there is none yet.
+func countIn(cells []counted, call *Call) []counted {
 	for i := range cells {
-		if cells[i].key.Value() == *key {
-			cells[i].add(t)
+		if cells[i].key.Value() == call.Key {
+			cells[i].add(call)
 			return cells
 		}
 	}
-	c := counted{key: unique.Make(*key)}
-	c.add(t)
+	c := counted{key: unique.Make(call.Key)}
+	c.add(call)
 	return append(cells, c)
 }
 
-func (c *counted) add(t *Tally) {
-	c.calls += t.Calls
-	c.cost += t.Cost
-	c.in += t.In
-	c.out += t.Out
-	for i := range t.Latency { // in place: the array is not copied for each call
-		if n := t.Latency[i]; n != 0 {
-			c.latency[i] = uint32(min(int64(c.latency[i])+n, math.MaxUint32))
-		}
+func (c *counted) add(call *Call) {
+	c.calls++
+	c.cost += call.Cost
+	c.in += call.In
+	c.out += call.Out
+	if call.Outcome.Allowed() {
+		n := &c.latency[bucketOf(call.Took)]
+		*n = max(*n, *n+1) // it stops at the most that fits
 	}
 }
 

@@ -32,7 +32,7 @@ func shows(s *usage.Store, at time.Time, d gate.DeviceID, zone *time.Location, p
 	for _, n := range patients {
 		shown.Patients = append(shown.Patients, patient(n))
 	}
-	s.Meter.Record(at, d, &usage.Cell{Key: query, Tally: usage.Tally{Calls: 1}}, &shown)
+	s.Meter.Count(at, d, &usage.Call{Key: query}, &shown)
 }
 
 func upTo(n int) (list []int) {
@@ -161,7 +161,7 @@ func TestNetworksAndAnswersAreSeen(t *testing.T) {
 	s := open(t, "", noon)
 	for i, peer := range []string{"192.0.2.1", "192.0.2.200", "198.51.100.1", "2001:db8::1", "2001:db8:0:ffff::1", "2001:db8:1::1", "::ffff:192.0.2.9"} {
 		status := []int{200, 403, 404, 410, 500, 0, 204}[i]
-		s.Meter.Record(noon, device, &usage.Cell{Key: query}, &usage.Shown{Account: "acc_1", Peer: netip.MustParseAddr(peer), Status: status})
+		s.Meter.Count(noon, device, &usage.Call{Key: query}, &usage.Shown{Account: "acc_1", Peer: netip.MustParseAddr(peer), Status: status})
 	}
 	must(t, s.FlushSeen())
 	must(t, s.Hours(device, ever[0], ever[1], func(h *usage.Hour) error {
@@ -210,7 +210,7 @@ func TestSketchesTakeNoMoreMemoryThanIsSaid(t *testing.T) {
 	for _, d := range all {
 		for _, peer := range []string{"192.0.2.1", "198.51.100.1"} {
 			shown.Peer = netip.MustParseAddr(peer)
-			s.Meter.Record(noon, d, &usage.Cell{Key: query, Tally: usage.Tally{Calls: 1}}, &shown)
+			s.Meter.Count(noon, d, &usage.Call{Key: query}, &shown)
 		}
 	}
 	each := (heap() - before) / devices

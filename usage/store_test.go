@@ -70,7 +70,7 @@ var ever = []time.Time{time.Unix(0, 0), time.Unix(1<<40, 0)}
 
 func count(s *usage.Store, at time.Time, n int) {
 	for range n {
-		s.Meter.Count(at, device, &query, &usage.Tally{Calls: 1, Cost: 1})
+		s.Meter.Count(at, device, &usage.Call{Key: query, Cost: 1}, nil)
 	}
 }
 

@@ -1,6 +1,10 @@
 package usage
 
-import "github.com/onerecord/certgate/gate"
+import (
+	"time"
+
+	"github.com/onerecord/certgate/gate"
+)
 
 // Outcome is what became of a call: one of those below, or the code of the reason for which it was refused.
 type Outcome string
@@ -62,6 +66,14 @@ type Key struct {
 	Behavior string
 	Purpose  gate.Purpose
 	Outcome  Outcome
+}
+
+// Call is one call that has ended, as it is counted.
+type Call struct {
+	Key
+	Cost    int64         // units; none for a refused call
+	In, Out int64         // bytes, as in Tally
+	Took    time.Duration // counted if it was let through
 }
 
 // Tally is what calls come to.

@@ -23,7 +23,7 @@ func leaves(s *usage.Store, at time.Time, d gate.DeviceID, shown usage.Shown) {
 	if !shown.Peer.IsValid() {
 		shown.Peer = here
 	}
-	s.Meter.Record(at, d, &usage.Cell{Key: query, Tally: usage.Tally{Calls: 1}}, &shown)
+	s.Meter.Count(at, d, &usage.Call{Key: query}, &shown)
 }
 
 // asksFor is a call for what is not there.

@@ -106,10 +106,12 @@ func TestQuartersAreRemovedAfterFiveWeeksAndHoursAfterAYear(t *testing.T) {
 func TestSpellsAreWhatDevicesDidInOneWindow(t *testing.T) {
 	s := open(t, "", noon)
 	for i := range 8 {
-		s.Meter.Record(noon.Add(time.Duration(i)*10*time.Minute), device, &usage.Cell{Key: query, Tally: usage.Tally{Calls: 1}},
+		s.Meter.Count(noon.Add(time.Duration(i)*10*time.Minute), device, &usage.Call{Key: query},
 			&usage.Shown{Account: "acc_1", Patients: []usage.Patient{{byte(i)}}, Status: 404})
 	}
-	s.Meter.Count(noon.Add(time.Hour), "dev_0", &query, &usage.Tally{Calls: 5})
+	for range 5 {
+		s.Meter.Count(noon.Add(time.Hour), "dev_0", &usage.Call{Key: query}, nil)
+	}
 	now := noon.Add(2 * time.Hour)
 	must(t, s.Flush(now, nil))
 	must(t, s.FlushSeen())
