@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// PolicyVersion names the policy below, its ladder and its numbers, in what is done by it. Whoever changes them gives it another.
+const PolicyVersion = "2027-1"
+
 // Policy says how findings become remediation. Each stage has its own door up and one door down, so that nobody flutters between two.
 type Policy struct {
 	Notify   float64       `json:"notify"`    // score from which the customer is told

@@ -93,3 +93,6 @@ func DetectorState(a *Authority) ([]byte, error) {
 	defer a.watching.mu.Unlock()
 	return a.watching.detector.MarshalBinary()
 }
+
+// TakeFindings does what findings ask for.
+func TakeFindings(a *Authority, found ...abuse.Finding) error { return a.takeFindings(a.now(), found) }

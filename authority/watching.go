@@ -51,7 +51,7 @@ func (a *Authority) watchForAbuse(now time.Time) error {
 			return err
 		}
 	}
-	return errors.Join(a.tellWindows(), a.takeFindings(now, nil))
+	return errors.Join(a.tellWindows(), a.takeFindings(now, nil), a.fadeIncidents(now))
 }
 
 func (w *watching) ready() bool {

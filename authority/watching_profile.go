@@ -11,7 +11,10 @@ import (
 )
 
 // profileMark is what was last told to the detector of an account.
-type profileMark struct{ told abuse.Profile }
+type profileMark struct {
+	told abuse.Profile
+	cost float64 // units of one of its calls, in the last hour in which it called; 0: not known
+}
 
 // meetAccounts tells the detector what the accounts have agreed to that it has not heard of. The lock is held.
 func (a *Authority) meetAccounts(d *abuse.Detector, rows []abuse.Row) {
@@ -23,9 +26,12 @@ func (a *Authority) meetAccounts(d *abuse.Detector, rows []abuse.Row) {
 			if book == nil {
 				book = a.RuleBook()
 			}
-			mark := &profileMark{a.abuseProfile(book, id)}
+			mark := &profileMark{told: a.abuseProfile(book, id)}
 			w.profiles[id] = mark
 			a.setProfile(d, id, mark.told)
+		}
+		if c := &rows[i].Counts; c.Answered() > 0 {
+			w.profiles[id].cost = float64(c.Cost) / float64(c.Answered())
 		}
 	}
 }
@@ -65,11 +71,7 @@ func (a *Authority) abuseProfile(book *RuleBook, id gate.AccountID) abuse.Profil
 	// Who is granted neither treatment nor what patients ask for themselves works on whole populations: patients new to it mean nothing.
 	g := contract.Grant.Purposes
 	p.Population = len(g) > 0 && !slices.Contains(g, gate.Treatment) && !slices.Contains(g, gate.PatientRequest)
-	for _, c := range a.dir.Certifications(id) {
-		if c.State(contract, now) == gate.InForce {
-			p.DailyVolume += c.Profile.DailyVolume
-		}
-	}
+	p.DailyVolume = a.declaredVolume(id, contract, now)
 	return p
 }
 

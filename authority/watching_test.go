@@ -149,3 +149,44 @@ func TestAStartKnowsWhatWasKnown(t *testing.T) {
 		t.Error("another detector")
 	}
 }
+
+// From calls to an incident, through usage, windows and rules: what one customer does counts against that one alone.
+func TestASurgeOfCallsEndsAsAnIncidentWithItsNumbers(t *testing.T) {
+	w := newLookout(t, "acme", "beta")
+	w.enforced()
+	for range 3 {
+		for range 4 {
+			for i := range 25 {
+				r := w.request(w.customers[1].got)
+				r.Path = fmt.Sprintf("/fhir/Patient/%d", i)
+				w.call(r, authority.Outcome{Status: 200})
+			}
+			w.quarter(w.customers[0], 250)
+		}
+	}
+	list := w.incidents(w.customers[0])
+	if len(list) != 1 || len(list[0].Evidence) == 0 || list[0].ToldAt().IsZero() {
+		t.Fatalf("%d incidents: %+v", len(list), list)
+	}
+	if e := list[0].Evidence[0]; e.Subject.ID != string(w.customers[0].device.ID) || len(e.Figures) == 0 || e.Observed != "" || e.Ruling != "1" {
+		t.Errorf("%+v", e)
+	}
+	if list := w.incidents(w.customers[1]); len(list) != 0 {
+		t.Errorf("beta: %+v", list[0])
+	}
+}
+
+func TestAStartActsOnNothingThatWasFoundBefore(t *testing.T) {
+	w := newLookout(t, "acme")
+	w.enforced()
+	now := w.clock.now().Truncate(time.Hour)
+	for h := range 4 { // as if it had been found, and the record of it were gone
+		rows := []abuse.Row{{Account: w.customers[0].account.ID, Device: w.customers[0].device.ID, Counts: abuse.Counts{Requests: 5000, Patients: 3000, Newcomers: 3000}}}
+		must(t, authority.RecordWindow(w.Authority, now.Add(time.Duration(h)*time.Hour), false, rows))
+	}
+	w.clock.advance(5 * time.Hour)
+	w.restart()
+	if list := w.incidents(w.customers[0]); len(list) != 0 {
+		t.Errorf("%+v", list[0])
+	}
+}

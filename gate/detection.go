@@ -61,3 +61,13 @@ func (i *Incident) Rules() (names []string) {
 	}
 	return names
 }
+
+// StrangersID names the reminder that strangers try a credential of an account, one for each rule and day.
+func StrangersID(account AccountID, rule string, now time.Time) string {
+	return string(StrangersNotice) + "/" + string(account) + "/" + rule + "/" + now.UTC().Format(time.DateOnly)
+}
+
+// RuleHeldID names the reminder that a rule is held, one for each day.
+func RuleHeldID(rule string, now time.Time) string {
+	return string(RuleHeldNotice) + "/" + rule + "/" + now.UTC().Format(time.DateOnly)
+}

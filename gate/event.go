@@ -112,6 +112,10 @@ const (
 	RemediationImposed      Verb = "remediation.imposed"
 	RemediationLifted       Verb = "remediation.lifted"
 	IncidentOpened          Verb = "incident.opened"
+	IncidentExtended        Verb = "incident.extended" // a rule has found more
+	IncidentTold            Verb = "incident.told"     // the customer was told of it
+	StrangersTold           Verb = "incident.strangers"
+	RuleWasHeld             Verb = "rule.held"
 	IncidentNoted           Verb = "incident.noted"
 	IncidentMarked          Verb = "incident.marked" // as a security incident
 	IncidentClosed          Verb = "incident.closed"

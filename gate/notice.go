@@ -70,6 +70,10 @@ const (
 	ImportedNotice NoticeKind = "imported"  // tokens and certificates from before count from now on
 	ListEndsNotice NoticeKind = "list-ends" // the revocation list of a customer's CA cannot be read, and its certificates will be refused
 
+	IncidentOpenedNotice NoticeKind = "incident-opened" // usage far from the usual was found, and what may follow
+	IncidentOverNotice   NoticeKind = "incident-over"   // it is over by itself
+	StrangersNotice      NoticeKind = "strangers"       // somebody tries one half of a credential; the customer has done nothing
+
 	ContractEndsNotice       NoticeKind = "contract-ends"       // a reminder, as are the following; see Countdown
 	RecertificationDueNotice NoticeKind = "recertification-due" // of a certification that ends before the contract
 	CertificateEndsNotice    NoticeKind = "certificate-ends"
@@ -85,6 +89,8 @@ const (
 	DigestNotice               NoticeKind = "digest"                 // what waits for staff today
 	LinkTriedNotice            NoticeKind = "link-tried"             // an enrollment link was redeemed, and tried with another public key
 	StaffCutOffNotice          NoticeKind = "staff-cut-off"          // devices of a customer are refused, or will be within the hour
+	StaffIncidentNotice        NoticeKind = "staff-incident"         // certgate has told a customer of an incident, or imposed something for it
+	RuleHeldNotice             NoticeKind = "rule-held"              // a rule met so many accounts at once that nothing follows from it
 	ListFailsNotice            NoticeKind = "list-fails"             // the revocation list of a customer's CA cannot be read
 )
 
@@ -93,12 +99,13 @@ func NoticeKinds() []NoticeKind {
 	return slices.Concat([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
 		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice, LeakedNotice, QuotaNotice, ExtraNotice, CutOffNotice,
-		ImportedNotice, ListEndsNotice}, customerReminders(), StaffNoticeKinds())
+		ImportedNotice, ListEndsNotice, IncidentOpenedNotice, IncidentOverNotice, StrangersNotice}, customerReminders(), StaffNoticeKinds())
 }
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
 func StaffNoticeKinds() []NoticeKind {
-	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, CAEndsNotice, UndeliveredNotice, DigestNotice, StaffCutOffNotice, ListFailsNotice, LinkTriedNotice}
+	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, CAEndsNotice, UndeliveredNotice, DigestNotice, StaffCutOffNotice, ListFailsNotice, LinkTriedNotice,
+		StaffIncidentNotice, RuleHeldNotice}
 }
 
 // ForStaff reports whether notices of this kind go to staff. They concern no account.
@@ -131,7 +138,7 @@ func Recipients(a *Account, kind NoticeKind) []Contact {
 	switch kind {
 	case EnrollmentNotice, FindingsNotice, CertificateEndsNotice, KeyEndsNotice, OldInUseNotice, LinkEndsNotice, QuotaNotice, CutOffNotice:
 		roles = []ContactRole{TechnicalContact}
-	case RenewedNotice, LeakedNotice, ImportedNotice, ListEndsNotice:
+	case RenewedNotice, LeakedNotice, ImportedNotice, ListEndsNotice, IncidentOpenedNotice, IncidentOverNotice, StrangersNotice:
 		roles = []ContactRole{TechnicalContact, SecurityContact}
 	case ContractEndsNotice, RecertificationDueNotice:
 		roles = []ContactRole{TechnicalContact, BusinessContact}

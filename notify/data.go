@@ -23,6 +23,8 @@ type Data struct {
 	Environment string `json:"environment,omitempty"`
 	// Case is the certification case; default subjects name it, so that answers find their way.
 	Case gate.CertificationID `json:"case,omitempty"`
+	// Incident is what it is about, in what was imposed for one or tells of one.
+	Incident gate.IncidentID `json:"incident,omitempty"`
 	// Verb is what happened to it, in the past: suspended, terminated, rejected, withdrawn, called off.
 	Verb string `json:"verb,omitempty"`
 	// By is the member of staff who did it, in what goes to staff.
@@ -159,7 +161,7 @@ func (d Data) Left() string {
 func sample(kind gate.NoticeKind) Data {
 	data := Data{
 		Account: "Acme Health", AccountID: "acc_01jq8z5v3n7t2m4k6h9r0s1w2x", Noun: "device", Name: "acme/main/prod-1",
-		Environment: "production", Case: "cas_01jq8z5v3n7t2m4k6h9r0s1w2y", Verb: "suspended", By: "cho", Roles: "operator and auditor", Why: "The key was found in a public repository.",
+		Environment: "production", Case: "cas_01jq8z5v3n7t2m4k6h9r0s1w2y", Incident: "inc_01jq8z5v3n7t2m4k6h9r0s1w37", Verb: "suspended", By: "cho", Roles: "operator and auditor", Why: "The key was found in a public repository.",
 		Address: "203.0.113.7", Made: "key_01jq8z5v3n7t2m4k6h9r0s1w33", Former: "key_01jq8z5v3n7t2m4k6h9r0s1w34", Ended: "key_01jq8z5v3n7t2m4k6h9r0s1w35",
 		From:  time.Date(2027, time.March, 9, 14, 30, 0, 0, time.UTC),
 		Until: time.Date(2027, time.March, 16, 14, 30, 0, 0, time.UTC),
@@ -193,6 +195,8 @@ func sample(kind gate.NoticeKind) Data {
 		data.Noun, data.Name, data.Verb, data.Why = "certification", string(data.Case), "scheduled", ""
 	case gate.QuotaNotice, gate.ExtraNotice, gate.CutOffNotice:
 		sampleTraffic(kind, &data)
+	case gate.IncidentOpenedNotice, gate.IncidentOverNotice, gate.StrangersNotice, gate.StaffIncidentNotice, gate.RuleHeldNotice:
+		sampleIncident(kind, &data)
 	case gate.ContactsNotice:
 		data.Noun, data.Name, data.Verb = "account", "acme", "changed"
 		data.Why = "Ann Lee has taken over from Tom Ray."
