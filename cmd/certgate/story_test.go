@@ -155,8 +155,8 @@ func (s *story) portOf(site int) string { return strconv.Itoa(s.port + site) }
 
 func (s *story) url(scheme string, site int) string { return scheme + "://localhost:" + s.portOf(site) }
 
-// wait is the longest that a story waits for anything. It is never reached when all is well.
-const wait = 30 * time.Second
+// wait is the longest that a story waits for anything. It is never reached when all is well, however slow the machine is.
+const wait = 2 * time.Minute
 
 // until waits for a condition, and says what it was that did not come.
 func until(ts *testscript.TestScript, what string, holds func() bool) {
