@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -122,12 +123,20 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// freePort finds a port that nobody uses, below those that systems give out by themselves, so that nobody gets it by chance before it is
+// listened on, or while Caddy is restarted.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	for range 1000 {
+		port := 10_000 + mathrand.IntN(10_000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			must(t, l.Close())
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
 }
 
 func (w *world) serverCertificate() {
