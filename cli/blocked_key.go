@@ -65,6 +65,9 @@ func readPublicKey(cmd *cobra.Command, in *api.NewBlockedKey, args []string, has
 	if err != nil {
 		return fmt.Errorf("read the public key: %w", err)
 	}
+	if name == "-" {
+		name = "standard input"
+	}
 	if bytes.Contains(text, []byte("PRIVATE KEY-----")) {
 		return usagef("%s holds a private key, which stays here; give its public half: openssl pkey -in FILE -pubout", name)
 	}
