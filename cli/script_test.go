@@ -38,12 +38,14 @@ import (
 //	pass DURATION      lets time pass, and the jobs run
 //	calling SLUG METHOD PATH  calls again and again until the script ends
 func TestScripts(t *testing.T) {
+	t.Parallel() // each script mostly waits for its commands to begin
 	scripts, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
 	for _, script := range scripts {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			testscript.Run(t, testscript.Params{
 				Files: []string{script}, RequireExplicitExec: true, UpdateScripts: os.Getenv("UPDATE") != "",
