@@ -138,12 +138,15 @@ func camp(c *customer, _ int64, n *abuse.Counts) {
 
 const day = 96
 
+// doubling is the attack whose limit the oracle tells.
+const doubling = "doubling"
+
 // attacks are all that is measured, a fixed list.
 var attacks = []attack{
 	{name: "flood", strength: "x3", quarters: 24, share: 1, scaled: true, apply: flood(3)},
 	{name: "flood", strength: "x5", quarters: 24, share: 3, scaled: true, apply: flood(5)},
 	{name: "flood", strength: "x10", quarters: 24, share: 1, scaled: true, apply: flood(10)},
-	{name: "doubling", strength: "x2 for a week", quarters: 7 * day, within: day, share: 3, scaled: true, follows: true, apply: func(c *customer, _ int64, n *abuse.Counts) { times(c, 2, n) }},
+	{name: doubling, strength: "x2 for a week", quarters: 7 * day, within: day, share: 3, scaled: true, follows: true, apply: func(c *customer, _ int64, n *abuse.Counts) { times(c, 2, n) }},
 	{name: "mimicry", strength: "x2.9 for a day", quarters: day, share: 1, scaled: true, follows: true, people: true, apply: func(c *customer, _ int64, n *abuse.Counts) { times(c, 2.9, n) }},
 	{name: "poisoning", strength: "+10 % a day, 3 weeks", quarters: 21 * day, share: 1, scaled: true, follows: true, apply: ramp},
 	{name: "scraping", strength: "50 patients/h", quarters: 48, share: 1, people: true, apply: scrape(50)},

@@ -24,7 +24,7 @@ func (t *trial) plan() {
 				at = t.atWork(c, at)
 			}
 			t.incidents[i] = append(t.incidents[i], incident{
-				attack: a, account: i, kind: c.kind, from: at, to: at + a.quarters, found: -1, small: a.scaled && c.usual() < 50,
+				attack: a, account: i, kind: c.kind, cv: c.cv, from: at, to: at + a.quarters, found: -1, small: a.scaled && c.usual() < 50,
 			})
 			at += a.quarters + 24*day + t.rng.Int64N(8*day)
 		}

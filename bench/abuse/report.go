@@ -20,6 +20,8 @@ type report struct {
 	Kinds   []kindRow   `json:"archetypes"`
 	Rivals  []rivalRow  `json:"detectors"`
 	Signals []signalRow `json:"deterministic"`
+	Bands   []bandRow   `json:"by_unevenness"`
+	Limit   limitRow    `json:"limit"`
 	Targets []target    `json:"targets"`
 	Seconds float64     `json:"seconds"`
 }
@@ -104,6 +106,7 @@ func summarize(results []result, benign int) *report {
 	}
 	r.benign(results, benign, ours)
 	r.Signals = deterministic()
+	r.Bands, r.Limit = bands(incidents), limit(results, benign)
 	r.rivals(results[:benign], incidents)
 	r.targets()
 	return r
@@ -219,6 +222,7 @@ func (r *report) print(w io.Writer) error {
 	for _, k := range r.Kinds {
 		fmt.Fprintf(t, "%s\t%d days\t%d notices\t%.2f per 1,000\n", k.Kind, k.Days, k.Notices, k.Rate)
 	}
+	r.printBands(t)
 	fmt.Fprintln(t, "\nDETECTOR\tTHRESHOLD\tALARM DAYS PER 1,000\tMEAN RECALL\tF1")
 	for _, v := range r.Rivals {
 		name := v.Name

@@ -26,7 +26,9 @@ type incident struct {
 	attack   *attack
 	account  int
 	kind     archetype
+	cv       float64
 	from, to int64 // quarters
+	late     bool  // it was found, if only after the time within which it must be
 	small    bool  // a multiple of a customer of fewer than 50 calls an hour
 	found    int64 // quarters from its beginning until it was found; -1 if it was not
 	rule     abuse.Rule
@@ -48,6 +50,8 @@ type result struct {
 	held      int64
 	alarms    int64             // findings that ask for a notice, outside of any attack
 	benign    [rivals][]float32 // the highest score of each benign account-day
+
+	oracleDays, oracleDoublings []float32
 }
 
 // trial simulates one fleet, with attacks or without.
@@ -67,6 +71,7 @@ type trial struct {
 	review    []int64 // by account, the quarter at which staff clear a false finding; 0: none is open
 	added     []int64 // patients that an attack adds in this hour
 	rivals    *contest
+	oracle    *oracle
 	best      [rivals][]float32
 	start     time.Time
 	holidays  [2]int64
@@ -76,6 +81,11 @@ type trial struct {
 }
 
 func newTrial(seed uint64, attacked bool, set *abuse.Thresholds) *trial {
+	return newFleet(fleetSize, seed, attacked, set)
+}
+
+// newFleet is a trial of some accounts instead of a hundred.
+func newFleet(accounts int, seed uint64, attacked bool, set *abuse.Thresholds) *trial {
 	t := &trial{rng: newSource(seed, 1), policy: abuse.DefaultPolicy()}
 	d, err := abuse.New(*set, abuse.Enforced())
 	if err != nil {
@@ -91,8 +101,8 @@ func newTrial(seed uint64, attacked bool, set *abuse.Thresholds) *trial {
 		t.outages[i] = [2]int64{from, from + 2 + t.rng.Int64N(7)}
 	}
 	t.rush = t.rng.between(1.3, 1.8)
-	t.rivals = newContest(fleetSize)
-	for i := range fleetSize {
+	t.rivals, t.oracle = newContest(accounts), newOracle(accounts)
+	for i := range accounts {
 		t.add(i, seed)
 	}
 	if attacked {
@@ -151,6 +161,7 @@ func (t *trial) run(quarters int64) result {
 		}
 		t.out.incidents = append(t.out.incidents, t.incidents[i]...)
 	}
+	t.out.oracleDays, t.out.oracleDoublings = t.ask()
 	return t.out
 }
 
@@ -184,6 +195,7 @@ func (t *trial) quarter(q int64) {
 			t.quarters = append(t.quarters, abuse.Row{Account: c.id, Device: "dev_1", Counts: *n})
 		}
 		t.rivals.quarter(i, n)
+		t.oracle.quarter(i, q, n.Answered(), c.mean)
 		if t.review[i] != 0 && q >= t.review[i] && t.active[i] == nil {
 			t.review[i] = 0
 			if err := t.detector.Clear(c.id); err != nil {
@@ -308,7 +320,10 @@ func (t *trial) score(i int, found []abuse.Finding, end int64) {
 				fmt.Fprintf(os.Stderr, "false %s %d %s %s %v\n", archetypeNames[t.customers[i].kind], i, f.To.In(t.zones[i]).Format("Mon 01-02 15:04"), f.Rule, f.Evidence)
 			}
 		case in.found < 0 && in.open(end):
+			in.late = true
 			in.found, in.rule = end-in.from, f.Rule
+		case end <= in.to+grace:
+			in.late = true
 		}
 	}
 }
