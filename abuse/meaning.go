@@ -36,6 +36,7 @@ func guarded(group string, r Rule, what string) map[string]meaning {
 		group + ".floor": {rule, what + " in an hour", "fewer are nobody's business; of a quarter of an hour a quarter is asked for"},
 		group + ".ratio": {rule, "times", "more than this many times the usual of this hour of the week, plus one"},
 		group + ".z":     {rule, "scales", "farther above the usual than this many of the account's own scales, on the cube-root scale"},
+		group + ".joint": {rule, "scales", "and the run of hours or quarters as a whole lies farther above the usual than this many"},
 		group + ".near":  {rule, "times", "more than this many times the highest usual of this hour and the two beside it: jobs start late"},
 	}
 }

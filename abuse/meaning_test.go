@@ -2,6 +2,8 @@ package abuse
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -79,5 +81,32 @@ func TestThresholdsAreSetByName(t *testing.T) {
 		if got, err := d.With(values); err == nil || !slices.Equal(got.Describe(), d.Describe()) {
 			t.Errorf("%v: %v", values, err)
 		}
+	}
+}
+
+func TestTheDocumentHasTheTable(t *testing.T) {
+	const name, head = "../docs/rules.md", "|---|---|---|---|---|\n"
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, found := strings.Cut(string(text), head)
+	if !found {
+		t.Fatalf("%s has no table", name)
+	}
+	var want strings.Builder
+	want.WriteString(before + head)
+	d := Defaults()
+	for _, h := range d.Describe() {
+		fmt.Fprintf(&want, "| `%s` | %v | %v to %v | %s | %s |\n", h.Name, h.Value, h.Least, h.Most, h.Unit, h.Meaning)
+	}
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(name, []byte(want.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want.String(), string(text)); diff != "" {
+		t.Errorf("%s; write it with UPDATE=1 (-want +got):\n%s", name, diff)
 	}
 }

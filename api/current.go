@@ -28,6 +28,7 @@ var subjects = map[string]func(x *exchange, ref string) (*shown, error){
 	"incident":      (*exchange).showIncident,
 	"notice":        (*exchange).showNotice,
 	"person":        (*exchange).showPerson,
+	"version":       (*exchange).showRuling,
 	"remediation":   (*exchange).showRemediation,
 }
 

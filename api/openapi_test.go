@@ -17,6 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/onerecord/certgate/abuse"
 	"github.com/onerecord/certgate/api"
 	"github.com/onerecord/certgate/audit"
 	"github.com/onerecord/certgate/authority"
@@ -67,6 +68,8 @@ var wire = map[string]any{
 	"NewCertification": api.NewCertification{}, "NewInterview": api.NewInterview{}, "InterviewRecord": api.InterviewRecord{},
 	"Approval": api.Approval{}, "Recertification": api.Recertification{}, "Release": api.Release{}, "Enrollment": api.Enrollment{},
 	"Credential": api.Credential{}, "NewRevocation": api.Revocation{}, "NewLeak": api.NewLeak{}, "NewBlockedKey": api.NewBlockedKey{}, "BlockedKey": api.BlockedKey{}, "Leak": api.Leak{}, "Remediation": api.Remediation{},
+	"Threshold": abuse.Threshold{}, "Rule": api.Rule{}, "RuleException": api.RuleException{}, "ThresholdChange": authority.ThresholdChange{}, "RuleChange": authority.RuleChange{}, "Ruling": api.Ruling{}, "NewRuling": api.NewRuling{},
+	"NewTrial": api.NewTrial{}, "Trial": authority.Trial{}, "TrialRule": authority.TrialRule{}, "TrialHit": authority.TrialHit{}, "TrialSpan": authority.TrialSpan{}, "TrialImposed": authority.TrialImposed{}, "TrialOpened": authority.TrialOpened{}, "TrialAccount": authority.TrialAccount{},
 	"Incident": api.Incident{}, "IncidentClosing": gate.IncidentClosing{}, "Detection": gate.Detection{}, "Figure": gate.Figure{},
 	"PolicyNote": gate.PolicyNote{}, "IncidentStep": gate.Step{}, "IncidentHold": gate.Hold{}, "IncidentAppeal": gate.Appeal{}, "AppealAnswer": gate.AppealAnswer{},
 	"CorrectivePlan": gate.CorrectivePlan{}, "IncidentBar": gate.Bar{}, "NewIncident": api.NewIncident{}, "NewIncidentClosing": api.NewIncidentClosing{},

@@ -25,7 +25,7 @@ var (
 
 // routes is the whole admin API. openapi.json describes the same, and a test holds the two together.
 func routes() []route {
-	return slices.Concat(accountRoutes(), onboardingRoutes(), importRoutes(), caseRoutes(), lifeRoutes(), credentialRoutes(), auditRoutes(), siteRoutes(), secretRoutes(), allowanceRoutes(), incidentRoutes(), reviewRoutes())
+	return slices.Concat(accountRoutes(), onboardingRoutes(), importRoutes(), caseRoutes(), lifeRoutes(), credentialRoutes(), auditRoutes(), siteRoutes(), secretRoutes(), allowanceRoutes(), incidentRoutes(), reviewRoutes(), ruleRoutes())
 }
 
 func accountRoutes() []route {
@@ -188,6 +188,7 @@ var shows = map[string]func(x *exchange, id string) (*shown, error){
 	gate.RemediationPrefix:   (*exchange).showRemediation,
 	gate.IncidentPrefix:      (*exchange).showIncident,
 	gate.ReviewPrefix:        (*exchange).showSignedReview,
+	gate.RulingPrefix:        (*exchange).showRuling,
 	gate.NoticePrefix:        (*exchange).showNotice,
 	gate.StaffPrefix:         (*exchange).showPerson,
 }

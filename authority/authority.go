@@ -110,6 +110,7 @@ type Authority struct {
 	checkpoints   checkpoints
 	verifications verifications
 	dossiers      sync.Mutex                // held while one is made
+	trying        sync.Mutex                // held while rules are tested
 	quarantine    atomic.Pointer[gate.Loss] // nil unless the store is quarantined
 
 	configsMu sync.Mutex

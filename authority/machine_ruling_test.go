@@ -1,6 +1,7 @@
 package authority_test
 
 import (
+	"github.com/onerecord/certgate/abuse"
 	"github.com/onerecord/certgate/authority"
 	"github.com/onerecord/certgate/gate"
 )
@@ -28,7 +29,7 @@ func (m *model) ruling(account gate.AccountID) (last *mRuling) {
 
 // ruled is how an account, or with an empty one everybody else, is judged when one ruling is added; nil: as it is.
 func (m *model) ruled(account gate.AccountID, added *mRuling) (mode string, ratio float64) {
-	mode, ratio = "observe", 3
+	mode, ratio = "observe", abuse.Defaults().Spike.Ratio
 	for _, a := range []gate.AccountID{"", account} {
 		r := m.ruling(a)
 		if added != nil && added.account == a {
@@ -89,7 +90,7 @@ func (x *machine) setRules() {
 	case 3:
 		in.Thresholds, made.ratio = []byte(`{"volume_spike": null}`), 0
 	case 4:
-		in.Thresholds, wrong = []byte(`{"volume_spike": {"ratio": 1.5}}`), true // below near
+		in.Thresholds, wrong = []byte(`{"volume_spike": {"ratio": 1.1}}`), true // below what it may be
 	}
 	a := x.actor(gate.ManageRules, "")
 	made.by = a.id

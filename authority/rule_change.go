@@ -59,9 +59,13 @@ type ruled struct {
 	account gate.AccountID
 }
 
-// RulingChanges are what a version changes, or has changed when it came: what was in force just before it, beside what is with it.
+// RulingChanges are what a version that waits would change now, or what another has changed when it came.
 func (a *Authority) RulingChanges(r *gate.Ruling) []RuleChange {
-	all := slices.DeleteFunc(a.dir.Rulings(), func(o *gate.Ruling) bool { return o.Version > r.Version })
+	all := a.dir.Rulings()
+	if r.State(all) == gate.RulingWaits {
+		return a.rulingChanges(r, all)
+	}
+	all = slices.DeleteFunc(all, func(o *gate.Ruling) bool { return o.Version > r.Version })
 	return a.rulingChanges(r, all)
 }
 

@@ -1,6 +1,9 @@
 package authority
 
 import (
+	"maps"
+	"slices"
+
 	"go.uber.org/zap"
 
 	"github.com/onerecord/certgate/abuse"
@@ -18,6 +21,7 @@ type RuleSet struct {
 // RuleBook is how rules are set for all accounts at one time.
 type RuleBook struct {
 	all      RuleSet
+	base     *gate.Ruling // for all; nil: there is none
 	plans    map[string]*gate.Ruling
 	accounts map[gate.AccountID]*gate.Ruling
 	faulty   []error // rulings that this certgate cannot follow
@@ -49,6 +53,7 @@ func newRuleBook(rulings []*gate.Ruling) *RuleBook {
 	for _, r := range gate.RulingsInForce(rulings) {
 		switch r.Scope {
 		case gate.AllScope:
+			b.base = r
 			if err := b.all.follow(r); err != nil {
 				b.faulty = append(b.faulty, err)
 			}
@@ -74,6 +79,18 @@ func (b *RuleBook) For(account gate.AccountID, plan string) RuleSet {
 		}
 	}
 	return s
+}
+
+// Layers are the rulings that have a say for an account on a plan, the widest first.
+func (b *RuleBook) Layers(account gate.AccountID, plan string) []*gate.Ruling {
+	return slices.DeleteFunc([]*gate.Ruling{b.base, b.plans[plan], b.accounts[account]}, func(r *gate.Ruling) bool { return r == nil })
+}
+
+// Exceptions are the rulings in force of plans and accounts, in the order in which they were set.
+func (b *RuleBook) Exceptions() []*gate.Ruling {
+	list := slices.AppendSeq(slices.Collect(maps.Values(b.plans)), maps.Values(b.accounts))
+	slices.SortFunc(list, func(x, y *gate.Ruling) int { return x.Version - y.Version })
+	return list
 }
 
 // follow lays a ruling over what is set more widely. One that this certgate cannot follow, because it was set under another version of it, changes
@@ -111,11 +128,12 @@ func (s *RuleSet) follow(r *gate.Ruling) error {
 
 // planOf is the name of the plan that an account is on; empty: none.
 func (a *Authority) planOf(account gate.AccountID) string {
-	now := a.now()
-	for _, c := range a.dir.Contracts(account) {
-		if c.State(now) == gate.ContractInForce {
-			return c.PlanName
-		}
+	caller := gate.Caller{Contracts: a.dir.Contracts(account)}
+	if c := caller.Contract(a.now()); c != nil {
+		return c.PlanName
 	}
 	return ""
 }
+
+// PlanOf is the name of the plan that an account is on, for doors; empty: none.
+func (a *Authority) PlanOf(account gate.AccountID) string { return a.planOf(account) }

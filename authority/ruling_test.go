@@ -29,6 +29,12 @@ func (o *office) rule(by authority.By, account gate.AccountID, mode, thresholds 
 	return r
 }
 
+func usualRatio() string { return strconv.FormatFloat(abuse.Defaults().Spike.Ratio, 'g', -1, 64) }
+
+func usualSpike() string {
+	return strconv.FormatFloat(abuse.Defaults().Spike.Floor, 'g', -1, 64) + " " + usualRatio()
+}
+
 // spike is how volume-spike is judged for an account.
 func (o *office) spike(account gate.AccountID) string {
 	t, m, _ := o.RulesFor(account)
@@ -52,19 +58,19 @@ func TestARuleIsEnforcedByTwoAndEasedByOne(t *testing.T) {
 	o := newOffice(t)
 	acme := o.account("acme").ID
 	v := o.rule(o.ben, "", "enforce", "")
-	if !v.Waits || o.spike(acme) != "observe 100 3" {
+	if !v.Waits || o.spike(acme) != "observe "+usualSpike() {
 		t.Errorf("proposed: %+v, %s", v, o.spike(acme))
 	}
 	_, err := o.ConfirmRules(o.ben, v.Version)
 	refused(t, "confirming one's own", err, gate.Forbidden)
 	_, err = o.ConfirmRules(o.cho, v.Version)
 	must(t, err)
-	if got := o.spike(acme); got != "enforce 100 3" {
+	if got := o.spike(acme); got != "enforce "+usualSpike() {
 		t.Errorf("confirmed: %s", got)
 	}
 	_, err = o.ConfirmRules(o.eve, v.Version)
 	refused(t, "confirming twice", err, gate.Conflict)
-	if v := o.rule(o.ben, "", "observe", ""); v.Waits || o.spike(acme) != "observe 100 3" {
+	if v := o.rule(o.ben, "", "observe", ""); v.Waits || o.spike(acme) != "observe "+usualSpike() {
 		t.Errorf("eased: %+v, %s", v, o.spike(acme))
 	}
 }
@@ -107,11 +113,11 @@ func TestAnAccountGoesBeforeItsPlanAndAPlanBeforeAll(t *testing.T) {
 	_, err = o.SetRules(o.ben, authority.NewRuling{Scope: gate.PlanScope, Plan: "gold", Modes: map[string]string{"volume-spike": "off"}, Thresholds: []byte(`{"volume_spike": {"floor": 500}}`), Why: "test"})
 	must(t, err)
 	o.rule(o.ben, "", "", `{"volume_spike": {"ratio": 4, "floor": 70}}`)
-	if got := o.spike(acme.ID); got != "off 500 3" {
+	if got := o.spike(acme.ID); got != "off 500 "+usualRatio() {
 		t.Errorf("on the plan: %s", got)
 	}
 	o.rule(o.ben, acme.ID, "observe", "")
-	if got := o.spike(acme.ID); got != "observe 500 3" {
+	if got := o.spike(acme.ID); got != "observe 500 "+usualRatio() {
 		t.Errorf("of its own: %s", got)
 	}
 	if got := o.spike(o.account("zeta").ID); got != "observe 70 4" {

@@ -57,7 +57,7 @@ func (t *tool) commands() []*cobra.Command {
 		t.onboardCommand(), t.importCommand(),
 		t.accountCommand(), t.organizationCommand(), t.deviceCommand(), t.contractCommand(), t.certificationCommand(),
 		t.credentialCommand(), t.enrollCommand(), t.renewCommand(), t.doctorCommand(),
-		t.remediationCommand(), t.incidentCommand(), t.reviewCommand(), t.explainCommand(), t.watchCommand(),
+		t.remediationCommand(), t.incidentCommand(), t.rulesCommand(), t.reviewCommand(), t.explainCommand(), t.watchCommand(),
 		t.staffCommand(), t.whoamiCommand(), t.profileCommand(), t.behaviorCommand(), t.hostCommand(), t.caCommand(), t.secretCommand(),
 		t.forecastCommand(), t.checkCommand(), t.usageCommand(), t.auditCommand(), t.noticeCommand(),
 	}

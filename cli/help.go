@@ -95,7 +95,7 @@ var titles = map[string]string{
 	"admin-url": "URL", "key": "FILE", "link": "URL", "out": "FILE", "text": "TEXT", "notes": "TEXT", "hosting": "TEXT", "key-storage": "TEXT", "how": "TEXT", "who": "NAME",
 	"documents": "REFERENCE", "checkpoint": "FILE", "export": "FILE", "within": "DURATION", "idempotency-key": "KEY", "if-match": "ETAG", "owner": "NAME",
 	"dossier": "FILE", "came-in": "TIME", "note": "TEXT", "p12": "FILE", "email": "MAIL",
-	"interviewer": "NAME", "default-purpose": "PURPOSE", "actor": "NAME", "after": "NUMBER", "before": "NUMBER", "object": "ID", "interview": "ID", "incident": "ID",
+	"interviewer": "NAME", "default-purpose": "PURPOSE", "actor": "NAME", "after": "NUMBER", "before": "NUMBER", "object": "ID", "interview": "ID", "incident": "ID", "thresholds": "FILE", "plan": "NAME", "rule": "NAME",
 }
 
 func takes(flag string) string { return cmp.Or(titles[flag], strings.ToUpper(flag)) }
