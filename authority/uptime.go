@@ -10,7 +10,7 @@ import (
 
 const (
 	// longestPause is the longest time between two beats that is no hole: a restart is shorter.
-	longestPause = 3 * time.Minute
+	longestPause = 5 * time.Minute
 	// maxHoles is how many holes are remembered; a window lies in the last few.
 	maxHoles = 64
 )
