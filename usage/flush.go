@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"maps"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -50,7 +49,7 @@ func (s *Store) Flush(now time.Time, notes []Note) error {
 			return fmt.Errorf("write usage: %w", err)
 		}
 	}
-	maps.Copy(s.notes, fresh)
+	s.notes.take(fresh)
 	s.Meter.written(list, now)
 	s.Meter.clock.Store(now.Unix())
 	s.flushed.Store(now.UnixNano())
@@ -122,27 +121,52 @@ func (s *Store) get(key []byte) (cells []Cell, err error) {
 	return cells, err
 }
 
-// putNotes writes the notes that changed, and returns their hashes; 0 stands for one that is gone.
-func (s *Store) putNotes(batch *badger.WriteBatch, notes []Note) (map[string]uint64, error) {
-	fresh := make(map[string]uint64)
-	for _, n := range notes {
-		key := []byte(notePrefix + n.Key)
-		if n.Value == nil {
-			if s.notes[n.Key] == 0 {
-				continue
-			}
-			fresh[n.Key] = 0
-			if err := batch.Delete(key); err != nil {
-				return nil, err
-			}
+// noted are the notes on disk: the hash of each, by that of its key. There may be a million, so their keys are not kept. Two keys of one hash
+// would be written each time; that of a note counts in its own, so neither is taken for the other.
+type noted map[uint64]uint64
+
+func hashOfKey(key string) uint64 { return maphash.String(hashSeed, key) }
+
+// hash is never 0, which stands for a note that is gone.
+func (n *Note) hash() uint64 {
+	var h maphash.Hash
+	h.SetSeed(hashSeed)
+	_, _ = h.WriteString(n.Key)
+	_, _ = h.Write(n.Value)
+	return h.Sum64() | 1
+}
+
+// take takes over what was written.
+func (n noted) take(fresh noted) {
+	for key, hash := range fresh {
+		if hash == 0 {
+			delete(n, key)
+		} else {
+			n[key] = hash
+		}
+	}
+}
+
+// putNotes writes the notes that changed, and returns them; 0 stands for one that is gone.
+func (s *Store) putNotes(batch *badger.WriteBatch, notes []Note) (noted, error) {
+	fresh := make(noted)
+	for i := range notes {
+		n := &notes[i]
+		key, hash := []byte(notePrefix+n.Key), uint64(0)
+		if n.Value != nil {
+			hash = n.hash()
+		}
+		if s.notes[hashOfKey(n.Key)] == hash {
 			continue
 		}
-		hash := maphash.Bytes(hashSeed, n.Value) | 1
-		if s.notes[n.Key] == hash {
-			continue
+		fresh[hashOfKey(n.Key)] = hash
+		var err error
+		if n.Value != nil {
+			err = batch.Set(key, n.Value)
+		} else {
+			err = batch.Delete(key)
 		}
-		fresh[n.Key] = hash
-		if err := batch.Set(key, n.Value); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -167,7 +191,7 @@ func (s *Store) Notes(each func(Note) error) error {
 				return fmt.Errorf("read what was used of limits: %w", err)
 			}
 			n := Note{Key: string(it.Item().Key()[len(notePrefix):]), Value: value}
-			s.notes[n.Key] = maphash.Bytes(hashSeed, value) | 1
+			s.notes[hashOfKey(n.Key)] = n.hash()
 			if err := each(n); err != nil {
 				return err
 			}

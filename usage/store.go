@@ -47,13 +47,13 @@ type Store struct {
 	dir     string
 	options Options
 
-	mu    sync.Mutex        // held while anything is written
-	whole sync.Mutex        // held while all hours are written, in several turns
-	use   sync.RWMutex      // read-locked while Badger is in use, locked to close it
-	db    *badger.DB        // nil while closed; guarded by use
-	ended bool              // closed for good; guarded by use
-	state state             // guarded by mu
-	notes map[string]uint64 // guarded by mu; hashes of the notes on disk, by key
+	mu    sync.Mutex   // held while anything is written
+	whole sync.Mutex   // held while all hours are written, in several turns
+	use   sync.RWMutex // read-locked while Badger is in use, locked to close it
+	db    *badger.DB   // nil while closed; guarded by use
+	ended bool         // closed for good; guarded by use
+	state state        // guarded by mu
+	notes noted        // guarded by mu
 
 	free    func() (int64, error) // bytes on the disk; nil: it is in memory
 	fresh   bool                  // it was begun when it was opened
@@ -127,7 +127,7 @@ func openIn(dir string, o Options) (s *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	s = &Store{db: db, notes: make(map[string]uint64), dir: dir, options: o}
+	s = &Store{db: db, notes: make(noted), dir: dir, options: o}
 	s.Meter.keys.secret = o.Key
 	if s.free = o.Free; s.free == nil && dir != "" {
 		s.free = func() (int64, error) { return freeIn(dir) }
