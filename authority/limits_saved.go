@@ -21,9 +21,10 @@ import (
 // manySaved limits are in use. A process that is killed forgets what was used since then, and so lets through at most what passes in that
 // time beyond a quota.
 type savedLimits struct {
-	mu   sync.Mutex
-	kept map[string]bool // guarded by mu; keys of the notes on disk
-	next time.Time       // guarded by mu; when limits are written again
+	mu       sync.Mutex
+	patients map[string]bool // guarded by mu; keys of the notes on disk that hold patients
+	gone     []string        // guarded by mu; keys of notes that were found on disk and are of no use
+	next     time.Time       // guarded by mu; when limits are written again
 }
 
 const (
@@ -48,23 +49,37 @@ func (s *savedLimits) notes(book *ratelimit.Book, now time.Time) (list []usage.N
 	if now.Before(s.next) && s.next.Sub(now) <= saveSlowly {
 		return nil
 	}
-	kept := make(map[string]bool, len(s.kept))
+	patients := make(map[string]bool)
 	book.Save(now, func(saved *ratelimit.Saved) {
-		for _, n := range notesOf(saved) {
-			kept[n.Key] = true
+		if saved.Gone() {
+			s.gone = append(s.gone, noteKey(saved))
+			return
+		}
+		for i, n := range notesOf(saved) {
 			list = append(list, n)
+			if i > 0 {
+				patients[n.Key] = true
+			}
 		}
 	})
-	for key := range s.kept {
-		if !kept[key] {
-			list = append(list, usage.Note{Key: key})
-		}
-	}
-	s.kept, s.next = kept, now
-	if len(kept) > manySaved {
+	s.next = now
+	if len(list) > manySaved {
 		s.next = now.Add(saveSlowly)
 	}
+	for key := range s.patients {
+		if !patients[key] {
+			s.gone = append(s.gone, key)
+		}
+	}
+	for _, key := range s.gone {
+		list = append(list, usage.Note{Key: key})
+	}
+	s.patients, s.gone = patients, nil
 	return list
+}
+
+func noteKey(saved *ratelimit.Saved) string {
+	return string(saved.Account) + "\x00" + saved.Subject + "\x00" + saved.Limit
 }
 
 // notesOf are the notes of one limit: what it is and what was used, and beside it the patients.
@@ -75,7 +90,7 @@ func notesOf(saved *ratelimit.Saved) []usage.Note {
 	if err != nil { // cannot happen: strings, numbers and times
 		return nil
 	}
-	key := string(saved.Account) + "\x00" + saved.Subject + "\x00" + saved.Limit
+	key := noteKey(saved)
 	list := []usage.Note{{Key: key, Value: value}}
 	if len(saved.Patients) == 0 {
 		return list
@@ -98,12 +113,12 @@ func notesOf(saved *ratelimit.Saved) []usage.Note {
 
 // restoreLimits takes back what was used before the start.
 func (a *Authority) restoreLimits() error {
-	a.saved.kept = make(map[string]bool)
+	a.saved.patients = make(map[string]bool)
 	saved := make(map[string]*ratelimit.Saved)
 	patients := make(map[string][]uint64)
 	err := a.usage.Notes(func(n usage.Note) error {
-		a.saved.kept[n.Key] = true
 		if i := strings.LastIndexByte(n.Key, 0); strings.Count(n.Key, "\x00") == 3 {
+			a.saved.patients[n.Key] = true
 			for v := n.Value; len(v) >= 8; v = v[8:] {
 				patients[n.Key[:i]] = append(patients[n.Key[:i]], binary.BigEndian.Uint64(v))
 			}
@@ -112,6 +127,7 @@ func (a *Authority) restoreLimits() error {
 		s := new(ratelimit.Saved)
 		if err := json.Unmarshal(n.Value, s); err != nil {
 			a.log.Error("what was used of a limit cannot be read; it counts from nothing", zap.Strings("limit", strings.Split(n.Key, "\x00")), zap.Error(err))
+			a.saved.gone = append(a.saved.gone, n.Key)
 			return nil
 		}
 		saved[n.Key] = s
@@ -122,6 +138,10 @@ func (a *Authority) restoreLimits() error {
 	}
 	now := a.now()
 	for _, key := range slices.Sorted(maps.Keys(saved)) {
+		if !now.Before(saved[key].Until) {
+			a.saved.gone = append(a.saved.gone, key)
+			continue
+		}
 		saved[key].Patients = patients[key]
 		a.limits.Restore(now, saved[key])
 	}

@@ -19,11 +19,19 @@ type account struct {
 // holding is a limiter under the limit that it follows now.
 type holding struct {
 	limiter
-	next   *holding
-	limit  *gate.Limit
-	name   string // of the limit
-	zone   *time.Location
-	reason gate.Reason // of a refusal
+	next  *holding
+	limit *gate.Limit
+	name  string // of the limit
+	zone  *time.Location
+	kept  bool // what was used of it was saved last
+}
+
+// reason is that of a refusal.
+func (h *holding) reason() gate.Reason {
+	if h.name == throttleName {
+		return gate.AbnormalUsage
+	}
+	return h.limit.Kind.Reason()
 }
 
 // owner is of whom a limiter is, and of which limit by name.
@@ -77,9 +85,7 @@ func (a *account) take(who *Caller, c *Call, p *policies) (taken Taken, refusal 
 func (a *account) throttled(plan *rules, who *Caller, now time.Time, p *policies) *rules {
 	r := &rules{plan: plan.plan, list: slices.Clone(plan.list)}
 	for _, t := range who.Throttles {
-		h := a.holding(owner{t.ID, throttleName}, t.Limit, who.Plan, now)
-		h.reason = gate.AbnormalUsage
-		r.list = append(r.list, h)
+		r.list = append(r.list, a.holding(owner{t.ID, throttleName}, t.Limit, who.Plan, now))
 	}
 	r.policy = p.of(r.list)
 	return r
@@ -147,10 +153,11 @@ func (a *account) holding(o owner, l *gate.Limit, plan *gate.UsagePlan, now time
 	s := a.subjects.make(o.subject)
 	h := s.holding(o.limit)
 	if h == nil {
-		h = &holding{limiter: newLimiter(l, zone, now), next: s.holdings, limit: l, name: o.limit, reason: l.Kind.Reason(), zone: zone}
+		h = &holding{limiter: newLimiter(l, zone, now), next: s.holdings, limit: l, name: o.limit, zone: zone}
 		s.holdings = h
 		if saved := s.await(o.limit); saved != nil {
 			h.restore(now, saved)
+			h.kept = true
 		}
 	}
 	if *h.limit != *l || h.zone != zone {

@@ -13,7 +13,7 @@ type Saved struct {
 	Limit    string         `json:"limit"`   // its name
 	Used     int64          `json:"used"`    // units, or patients
 	Patients []uint64       `json:"patients,omitempty"`
-	Until    time.Time      `json:"until"` // when it need not be remembered any more
+	Until    time.Time      `json:"until"` // when it need not be remembered any more; zero: see Gone
 	// Start and End are the day, month or hour in which it was used; zero for limits that have none. Past are others that were left lately.
 	Start time.Time `json:"start,omitzero"`
 	End   time.Time `json:"end,omitzero"`
@@ -34,7 +34,10 @@ func (s *Saved) period() (start, end time.Time) {
 	return s.Start, s.End
 }
 
-// Save calls each with everything that must be remembered at now, one account at a time.
+// Gone reports whether nothing of the limit need be remembered any more, though it was before.
+func (s *Saved) Gone() bool { return s.Until.IsZero() }
+
+// Save calls each with everything that must be remembered at now, and once with what need not be any more, one account at a time.
 func (b *Book) Save(now time.Time, each func(*Saved)) {
 	for id, a := range b.list() {
 		for _, s := range a.save(now) {
@@ -49,18 +52,32 @@ func (a *account) save(now time.Time) (list []*Saved) {
 	defer a.mu.Unlock()
 	for s := range a.subjects.all() {
 		for h := s.holdings; h != nil; h = h.next {
-			if h.idle(now) {
-				continue
-			}
 			saved := &Saved{Subject: s.id, Limit: h.name}
-			if h.save(now, saved); !saved.Until.IsZero() {
+			if !h.idle(now) {
+				h.save(now, saved)
+			}
+			if !saved.Gone() || h.kept {
 				list = append(list, saved)
 			}
+			h.kept = !saved.Gone()
 		}
-		for w := s.waiting; w != nil; w = w.next {
-			kept := *w.Saved
-			list = append(list, &kept)
+		list = s.saveWaiting(now, list)
+	}
+	return list
+}
+
+// saveWaiting appends what was saved before and no call has asked for, and forgets what need not be remembered any more.
+func (s *subject) saveWaiting(now time.Time, list []*Saved) []*Saved {
+	for at := &s.waiting; *at != nil; {
+		w := *at
+		saved := *w.Saved
+		if now.Before(w.Until) {
+			at = &w.next
+		} else {
+			saved = Saved{Subject: s.id, Limit: w.Limit}
+			*at = w.next
 		}
+		list = append(list, &saved)
 	}
 	return list
 }

@@ -78,17 +78,11 @@ func (s *subject) await(limit string) *Saved {
 	return nil
 }
 
-// sweep forgets what has nothing to remember, and reports whether a limiter was forgotten.
+// sweep forgets limiters that have nothing to remember, and reports whether there was one. What is kept of a limit elsewhere is told to be gone
+// first, by [Book.Save].
 func (s *subject) sweep(now time.Time) (forgotten bool) {
-	for at := &s.waiting; *at != nil; {
-		if w := *at; !now.Before(w.Until) {
-			*at = w.next
-		} else {
-			at = &w.next
-		}
-	}
 	for at := &s.holdings; *at != nil; {
-		if h := *at; h.idle(now) {
+		if h := *at; h.idle(now) && !h.kept {
 			*at, forgotten = h.next, true
 		} else {
 			at = &h.next

@@ -52,6 +52,6 @@ func (r *Refusal) add(h *holding, wait time.Duration) {
 	r.Limits = slices.Insert(r.Limits, i, h.name)
 	r.waits = slices.Insert(r.waits, i, wait)
 	if i == 0 {
-		r.Reason, r.Wait = h.reason, wait
+		r.Reason, r.Wait = h.reason(), wait
 	}
 }
