@@ -165,7 +165,7 @@ func TestWhatCannotBeSet(t *testing.T) {
 		{nil, `{"volume_spike": {"ratio": 1}}`, "thresholds.volume_spike.ratio: is 1, and must be from 1.2 to 100: below, the rule fires on ordinary traffic", gate.Invalid},
 		{nil, `{"volume_spike": {"ratio": 2e9}}`, "above, it never fires", gate.Invalid},
 		{nil, `{"volume_spike": {"near": 4}}`, "thresholds.volume_spike.near: is higher than ratio", gate.Invalid},
-		{nil, `{"volume_spike": {"rato": 4}}`, "thresholds.volume_spike.rato: is not known; volume_spike has floor, near, ratio and z", gate.Invalid},
+		{nil, `{"volume_spike": {"rato": 4}}`, "thresholds.volume_spike.rato: is not known; volume_spike has floor, joint, near, ratio and z", gate.Invalid},
 		{nil, `{"volume_spikes": {}}`, "thresholds.volume_spikes: is not known; there are after_hours", gate.Invalid},
 		{nil, `{"volume_spike": {"ratio": "4"}}`, `thresholds.volume_spike.ratio: "4": must be a number`, gate.Invalid},
 		{nil, `{"volume_spike": 4}`, "thresholds.volume_spike: must be an object with some of", gate.Invalid},
