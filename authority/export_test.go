@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"errors"
 	"testing"
 	"time"
 	"unsafe"
@@ -96,3 +97,8 @@ func DetectorState(a *Authority) ([]byte, error) {
 
 // TakeFindings does what findings ask for.
 func TakeFindings(a *Authority, found ...abuse.Finding) error { return a.takeFindings(a.now(), found) }
+
+// SeeChanges is the job that looks for changes, after everything that was counted is written.
+func SeeChanges(a *Authority) error {
+	return errors.Join(a.FlushUsage(), a.usage.FlushSeen(), a.seeChanges(a.now()))
+}

@@ -45,6 +45,7 @@ func (a *Authority) table() jobs {
 		{name: "reminders", every: time.Hour, run: a.remind},
 		{name: "quotas", every: time.Minute, run: a.tellOfQuotas},
 		{name: "cut-off", every: 10 * time.Second, run: a.tellOfCutOffs},
+		{name: "changes-seen", every: time.Hour, slow: true, run: a.seeChanges},
 		{name: "ends-at-hand", every: 5 * time.Minute, run: a.tellOfEndsAtHand},
 		{name: "digest", every: time.Minute, run: a.tellOfTheDay},
 		{name: "links", every: time.Hour, run: func(time.Time) error { return a.blankLinks() }},

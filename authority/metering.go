@@ -50,6 +50,9 @@ func (c *Call) meter(o *Outcome) {
 		shown.Patients, shown.Status = c.patients(), o.Status
 	} else {
 		call.Outcome = usage.Outcome(c.Reason.String())
+		if c.Reason == gate.PurposeNotGranted && len(c.Request.Purpose) == 1 {
+			call.Purpose, _ = gate.ParsePurpose(c.Request.Purpose[0]) // empty where nobody knows it
+		}
 	}
 	c.leave(&shown, o)
 	c.authority.usage.Meter.Count(at, c.Caller.Device.ID, &call, &shown)

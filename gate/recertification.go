@@ -27,7 +27,7 @@ const (
 	SubsidiaryChanged  ChangeKind = "subsidiary"
 )
 
-// ChangeKinds lists them all.
+// ChangeKinds lists them all; certgate itself reports [SeenChangeKinds].
 func ChangeKinds() []ChangeKind {
 	return []ChangeKind{HostingChanged, KeyHandlingChanged, DataSharingChanged, OwnershipChanged, SecurityIncident, SubsidiaryChanged}
 }

@@ -39,6 +39,8 @@ type hour struct {
 	account    gate.AccountID
 	key        cipher.Block // of the day
 	peer       netip.Addr   // the last one
+	origins    [][16]byte   // networks whence it called; those before told are written
+	told       int
 
 	patients, networks  sketch
 	forbidden, notFound int64   // answers 403, and 404 or 410
@@ -88,6 +90,7 @@ func (m *Meter) see(s *shard, d *metered, at int64, shown *Shown) {
 	if moved {
 		h.peer = shown.Peer
 		s.in = networkOf(shown.Peer)
+		h.come(s.in)
 		m.add(&h.networks, s.hash(h.key))
 	}
 	for i := range shown.Patients {

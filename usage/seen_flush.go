@@ -19,6 +19,7 @@ type openHour struct {
 	changes int64
 	named   [4]int
 	fresh   [4]float64
+	origins int
 }
 
 func (o *openHour) allFresh() float64 { return o.fresh[0] + o.fresh[1] + o.fresh[2] + o.fresh[3] }
@@ -63,7 +64,7 @@ func (s *Store) flushSeen(list []openHour) error {
 			return err
 		}
 	}
-	if err := errors.Join(k.put(batch), s.sync(batch)); err != nil {
+	if err := errors.Join(k.put(batch), s.putOrigins(batch, list), s.sync(batch)); err != nil {
 		return err
 	}
 	s.Meter.seenWritten(list)
@@ -173,7 +174,7 @@ func (m *Meter) seenWritten(list []openHour) {
 				d.trace.welcome(o.hour.start+int64(q)*quarter, o.fresh[q])
 			}
 		}
-		o.hour.written = true
+		o.hour.written, o.hour.told = true, o.origins
 		s.mu.Unlock()
 	}
 }

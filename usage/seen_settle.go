@@ -34,6 +34,9 @@ func (s *Store) Settle(account func(gate.DeviceID) gate.AccountID) error {
 	if err := s.forgetKnown(until); err != nil {
 		return fmt.Errorf("forget which patients accounts have named: %w", err)
 	}
+	if err := s.forgetOrigins(until); err != nil {
+		return fmt.Errorf("forget whence accounts have called: %w", err)
+	}
 	next := s.state
 	next.Settled = until
 	return s.setState(next)
