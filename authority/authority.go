@@ -90,6 +90,8 @@ type Authority struct {
 	uptime    uptime
 	watching  watching
 	sources   *ratelimit.Sources
+	signals   signals
+	suspects  suspects
 	patients  patientHashes
 	sightings chan sighting
 	flushing  sync.Mutex // held while the queue is emptied

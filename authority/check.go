@@ -78,7 +78,10 @@ func (c *Config) check(r *gate.Request, decide func(*gate.Request, *gate.Caller,
 	}
 	a.feel(call, now)
 	a.recent.remember(call, now)
-	call.countRefused(c.sourceLimit, now)
+	if !call.Allowed() {
+		a.noteSignals(call, now)
+		call.countRefused(c.sourceLimit, now)
+	}
 	a.counters.decided(call.Reason, a.since(now))
 	return call, nil
 }

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 	"unsafe"
@@ -101,4 +102,23 @@ func TakeFindings(a *Authority, found ...abuse.Finding) error { return a.takeFin
 // SeeChanges is the job that looks for changes, after everything that was counted is written.
 func SeeChanges(a *Authority) error {
 	return errors.Join(a.FlushUsage(), a.usage.FlushSeen(), a.seeChanges(a.now()))
+}
+
+// FindSignals judges what was counted of signals in the spans that have ended since it was last called, by the job or this.
+func FindSignals(a *Authority) []abuse.Finding {
+	WaitForJobs(a)
+	return a.findSignals(a.now())
+}
+
+// SignalBytes is what counting signals takes, in bytes.
+const SignalBytes = int(unsafe.Sizeof(signals{}))
+
+// Suspect limits a network as one in which somebody was found to use what is not theirs.
+func Suspect(a *Authority, peer netip.Addr) { a.suspects.add(gate.NetworkOf(peer), a.now()) }
+
+// Suspects is how many networks are limited.
+func Suspects(a *Authority) int {
+	a.suspects.mu.RLock()
+	defer a.suspects.mu.RUnlock()
+	return len(a.suspects.until)
 }

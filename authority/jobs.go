@@ -38,6 +38,7 @@ func (a *Authority) table() jobs {
 		{name: "usage", every: usageEvery, slow: true, run: a.flushUsage},
 		{name: "usage-sums", every: time.Minute, slow: true, run: func(now time.Time) error { a.beat(now); return a.sumUsage(now) }},
 		{name: "abuse", every: time.Minute, slow: true, run: a.watchForAbuse},
+		{name: "signals", every: time.Minute, slow: true, run: a.judgeSignals},
 		{name: "quotas-used", every: time.Hour, slow: true, run: a.recordSpent},
 		{name: "refusals", every: time.Minute, run: func(time.Time) error { a.sumRefusals(); return nil }},
 		{name: "notices", every: time.Second, run: func(time.Time) error { a.outbox.wakeUp(); return nil }},

@@ -47,7 +47,9 @@ func (c *Call) meter(o *Outcome) {
 			at = c.authority.now() // the clock may have been set since
 		}
 		call.Outcome, call.Cost = o.usage(), int64(c.Behavior.Cost)
-		shown.Patients, shown.Status = c.patients(), o.Status
+		if shown.Patients, shown.Status = c.patients(), o.Status; len(shown.Patients) > 1 {
+			c.authority.notePollution(c, o, c.began)
+		}
 	} else {
 		call.Outcome = usage.Outcome(c.Reason.String())
 		if c.Reason == gate.PurposeNotGranted && len(c.Request.Purpose) == 1 {

@@ -29,6 +29,9 @@ func (c *Call) countRefused(limit *gate.Limit, now time.Time) {
 	if leaf := c.Request.Leaf; leaf != nil && !leaf.Anchor.IsZero() {
 		wait = max(wait, ratelimit.Refused(a.sources, sourceName{leaf: leaf.Fingerprint}, limit, now))
 	}
+	if network := gate.NetworkOf(c.Request.Peer); !identified(c.Reason) && a.suspects.has(network, now) {
+		wait = max(wait, ratelimit.Refused(a.sources, sourceName{network: network}, &suspectLimit, now))
+	}
 	if wait > 0 {
 		c.Reason = gate.SourceExceeded
 		c.Exceeded = ratelimit.Refusal{Reason: c.Reason, Limits: []string{"source"}, Wait: wait}

@@ -64,15 +64,20 @@ func (p *Patients) Each(path, query string, visit func(id string)) {
 			visit(id)
 		}
 	}
+	p.inQuery(query, func(_, _, id string) { visit(id) })
+}
+
+// inQuery calls visit with every identifier that the query names, and its parameter with the modifier, such as Patient; empty: none.
+func (p *Patients) inQuery(query string, visit func(name, modifier, id string)) {
 	for part := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(part, "=")
-		name, _, _ = strings.Cut(unescaped(name), ":") // a modifier, such as subject:Patient
+		name, modifier, _ := strings.Cut(unescaped(name), ":")
 		if !slices.Contains(p.queries, name) {
 			continue
 		}
 		for one := range strings.SplitSeq(unescaped(value), ",") {
 			if id := patientID(one); id != "" {
-				visit(id)
+				visit(name, modifier, id)
 			}
 		}
 	}
