@@ -49,7 +49,7 @@ func TestTryingFirstChangesNothing(t *testing.T) {
 		"import": TestAnImportIsShownWithoutItsTokens, "badge": TestAPersonTakesACertificateByLinkAndRenewsIt,
 		"CAs": TestCAsFollowOneAnotherByTwo, "own": TestACustomerBringsACertificateOfItsOwnCA,
 		"secret": TestThePepperIsRotatedByTwo, "kit": TestTheSecretIsRotatedAndAKitTaken, "deletion": TestRecordsOfAFormerCustomerGoByTwo,
-		"incident": TestAnIncidentIsLookedInto, "review": TestAnAccountIsReviewedAsItWasRead, "rules": TestRulesAreSetInVersions,
+		"incident": TestAnIncidentIsLookedInto, "review": TestAnAccountIsReviewedAsItWasRead, "rules": TestRulesAreSetInVersions, "appeal": TestAnAppealIsAnsweredBySomebodyElse,
 	} {
 		t.Run(name, story)
 	}

@@ -26,6 +26,7 @@ type NewIncident struct {
 // NewIncidentClosing says what an incident came to.
 type NewIncidentClosing struct {
 	Outcome gate.IncidentOutcome `json:"outcome"`
+	Stays   bool                 `json:"stays,omitempty"` // of a benign one that rules detected: what they saw is usual from then on
 	Why     string               `json:"why"`
 }
 
@@ -78,11 +79,18 @@ func markIncident(x *exchange, by authority.By, in *Why) (string, error) {
 }
 
 func closeIncident(x *exchange, by authority.By, in *NewIncidentClosing) (string, error) {
-	return idOf(x.a.CloseIncident(by, x.incident(), in.Outcome, in.Why))
+	return idOf(x.a.CloseIncident(by, x.incident(), authority.IncidentEnd{Outcome: in.Outcome, Stays: in.Stays, Why: in.Why}))
 }
 
 func incidentRoutes() []route {
 	return []route{
+		post("/v1/incidents/{incident}/hold", write(changes, holdIncident)),
+		post("/v1/incidents/{incident}/release", write(changes, releaseIncident)),
+		post("/v1/incidents/{incident}/appeals", write(changes, appealIncident)),
+		post("/v1/incidents/{incident}/appeals/answer", write(changes, answerAppeal)),
+		post("/v1/incidents/{incident}/plan", write(changes, agreePlan)),
+		post("/v1/incidents/{incident}/plan/done", write(changes, planDone)),
+		post("/v1/incidents/{incident}/bar", write(changes, barIncident)),
 		get("/v1/incidents", incidents.list),
 		post("/v1/incidents", write(creates, openIncident)),
 		get("/v1/incidents/{incident}", read(byPath("incident", (*exchange).showIncident))),

@@ -3,6 +3,7 @@ package api_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/onerecord/certgate/api"
 	"github.com/onerecord/certgate/gate"
@@ -68,4 +69,39 @@ func TestWhatIsWrongWithAnIncidentIsSaid(t *testing.T) {
 	if list := s.Directory().Remediations(""); len(list) != 0 {
 		t.Errorf("a remediation whose incident was refused was imposed: %+v", list)
 	}
+}
+
+func TestAnAppealIsAnsweredBySomebodyElse(t *testing.T) {
+	s := open(t)
+	s.MustProduction("acme")
+	ben, cho := s.as("ben"), s.as("cho")
+	device := gate.Subject{Kind: gate.DeviceSubject, ID: "acme/main/prod-1"}
+	opened := check[*api.Incident](t)(ben.OpenIncident(ctx, api.NewIncident{Subject: device, Origin: gate.IncidentDetected, Why: "Reads one patient after the other."}))
+	id := string(opened.ID)
+	_, err := ben.AppealIncident(ctx, id, "Nothing was done to us yet.")
+	wantKind(t, err, gate.Conflict)
+	if held := check[*api.Incident](t)(ben.HoldIncident(ctx, id, "Called them first.")); held.State != gate.IncidentIsHeld {
+		t.Errorf("held it is %s", held.State)
+	}
+	if page := check[*api.Page[api.Incident]](t)(ben.Incidents(ctx, api.Query{State: "held"})); len(page.Items) != 1 {
+		t.Errorf("held: %+v", page.Items)
+	}
+	check[*api.Incident](t)(ben.ReleaseIncident(ctx, id, "They did not answer."))
+	imposed := check[*api.Remediation](t)(ben.CreateRemediation(ctx, api.NewRemediation{Subject: device, Measure: gate.Suspend, Why: "Too many patients.", Incident: opened.ID,
+		Policy: "2027-1", Risk: "Records of patients.", Alternatives: "A throttle lets the reading go on."}))
+	check[*api.Incident](t)(ben.BarIncident(ctx, id, api.NewBar{Until: s.Now().Add(24 * time.Hour), Why: "A second time."}))
+	_, err = cho.LiftRemediation(ctx, string(imposed.ID), "x")
+	wantKind(t, err, gate.Conflict)
+	check[*api.Incident](t)(ben.AgreePlan(ctx, id, api.NewPlan{Text: "Ask for patients of the day.", Due: gate.Date(s.Now().AddDate(0, 0, 9).Format(time.DateOnly)), Why: "As agreed."}))
+	check[*api.Incident](t)(ben.PlanDone(ctx, id, "They showed it."))
+	if waits := check[*api.Incident](t)(ben.AppealIncident(ctx, id, "We moved to another data center.")); waits.State != gate.IncidentIsAppealed {
+		t.Errorf("appealed it is %s", waits.State)
+	}
+	_, err = ben.AnswerAppeal(ctx, id, api.NewAppealAnswer{Granted: true, Why: "x"})
+	wantKind(t, err, gate.Forbidden)
+	golden(t, "incident-appealed", check[*api.Incident](t)(cho.AnswerAppeal(ctx, id, api.NewAppealAnswer{Granted: true, Why: "It was announced."})))
+	if got := check[*api.Remediation](t)(ben.Remediation(ctx, string(imposed.ID))); got.State != "lifted" {
+		t.Errorf("it is %s", got.State)
+	}
+	check[*api.Incident](t)(cho.CloseIncident(ctx, id, api.NewIncidentClosing{Outcome: gate.IncidentBenign, Stays: true, Why: "Their new data center."}))
 }

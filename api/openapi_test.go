@@ -75,6 +75,7 @@ var wire = map[string]any{
 	"CorrectivePlan": gate.CorrectivePlan{}, "IncidentBar": gate.Bar{}, "NewIncident": api.NewIncident{}, "NewIncidentClosing": api.NewIncidentClosing{},
 	"AccountReview": authority.ReviewPage{}, "ReviewedCase": authority.ReviewedCase{}, "ReviewedCalls": authority.ReviewedCalls{}, "ReviewedMatter": authority.ReviewedMatter{},
 	"ReviewedCredential": authority.ReviewedCredential{}, "SignedReview": gate.Review{}, "DueReview": api.DueReview{},
+	"NewAppeal": api.NewAppeal{}, "NewAppealAnswer": api.NewAppealAnswer{}, "NewPlan": api.NewPlan{}, "NewBar": api.NewBar{},
 	"NewRemediation": api.NewRemediation{}, "Notice": api.Notice{}, "NewTelling": api.Telling{}, "Preview": api.Preview{}, "Delivery": gate.Delivery{}, "Receipt": gate.Receipt{}, "Telling": gate.Telling{}, "Person": api.Person{}, "NewPerson": api.NewPerson{},
 	"PersonCertificate": api.PersonCertificate{}, "Proposal": api.Proposal{}, "Change": api.Change{}, "NewKey": api.NewKey{}, "PersonLink": api.PersonLink{}, "Myself": api.Myself{},
 	"Behaviors": api.Behaviors{}, "Allowance": api.Allowance{}, "NewLowering": api.NewLowering{}, "CA": api.CA{},

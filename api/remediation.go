@@ -23,8 +23,12 @@ type NewRemediation struct {
 	Limit   *gate.Limit  `json:"limit,omitempty"` // of a throttle
 	Until   *time.Time   `json:"until,omitempty"` // without: until lifted
 	Why     string       `json:"why"`
-	// Incident is the one that it is for, which then names it. The customer is not told of it.
+	// Incident is the one that it is for, which then names it. The customer is told its identifier, to appeal.
 	Incident gate.IncidentID `json:"incident,omitempty"`
+	// Policy, Risk and Alternatives say why it is this measure (45 CFR 171.203); each may be left out.
+	Policy       string `json:"policy,omitempty"`
+	Risk         string `json:"risk,omitempty"`
+	Alternatives string `json:"alternatives,omitempty"`
 }
 
 // Suspension suspends an account.
@@ -70,7 +74,7 @@ func createRemediation(x *exchange, by authority.By, in *NewRemediation) (string
 		return "", reference("subject.id", err)
 	}
 	made, err := x.a.Impose(by, authority.Imposition{Subject: subject, Measure: in.Measure, Limit: in.Limit, Until: in.Until, Why: in.Why,
-		Incident: in.Incident})
+		Incident: in.Incident, Policy: in.Policy, Risk: in.Risk, Alternatives: in.Alternatives})
 	return idOf(made, err)
 }
 
@@ -150,6 +154,9 @@ func (x *exchange) liftable(open []*gate.Remediation, by authority.By, why strin
 		return nil
 	}
 	for _, r := range open {
+		if err := gate.CheckBars(x.dir.Incidents(r.Account), r.ID, x.now); err != nil {
+			return err
+		}
 		if _, err := r.Lift(gate.Lifting{At: x.now, By: by.Staff, Why: why}); err != nil {
 			return err
 		}

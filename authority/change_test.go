@@ -215,6 +215,14 @@ func operations() []operation {
 			_, err := o.OpenIncident(by, authority.NewIncident{Subject: gate.Subject{Kind: gate.KeySubject, ID: string(s.live.got.KeyID)}, Origin: gate.IncidentReported, Why: "test"})
 			return err
 		}},
+		{"HoldIncident", gate.HandleIncident, "ben", gate.IncidentWasHeld, "", func(o *office, s *scene, by authority.By) error {
+			_, err := o.HoldIncident(by, s.incident.ID, "test")
+			return err
+		}},
+		{"AgreePlan", gate.HandleIncident, "ben", gate.PlanAgreed, gate.PlanAgreedNotice, func(o *office, s *scene, by authority.By) error {
+			_, err := o.AgreePlan(by, s.incident.ID, authority.NewPlan{Text: "test", Due: gate.Date(o.Now().AddDate(0, 0, 9).Format(time.DateOnly)), Why: "test"})
+			return err
+		}},
 		{"NoteIncident", gate.HandleIncident, "ben", gate.IncidentNoted, "", func(o *office, s *scene, by authority.By) error {
 			_, err := o.NoteIncident(by, s.incident.ID, "test")
 			return err
@@ -224,7 +232,7 @@ func operations() []operation {
 			return err
 		}},
 		{"CloseIncident", gate.HandleIncident, "ben", gate.IncidentClosed, "", func(o *office, s *scene, by authority.By) error {
-			_, err := o.CloseIncident(by, s.incident.ID, gate.IncidentBenign, "test")
+			_, err := o.CloseIncident(by, s.incident.ID, authority.IncidentEnd{Outcome: gate.IncidentBenign, Why: "test"})
 			return err
 		}},
 		{"SetRules", gate.ManageRules, "ben", gate.RulesSet, "", func(o *office, s *scene, by authority.By) error {

@@ -82,37 +82,61 @@ func (a *Authority) MarkIncident(by By, id gate.IncidentID, why string) (*gate.I
 	})
 }
 
+// IncidentEnd says what an incident came to.
+type IncidentEnd struct {
+	Outcome gate.IncidentOutcome
+	Stays   bool // of a benign one that was detected: what was seen is usual from then on
+	Why     string
+}
+
 // CloseIncident ends an incident, and nothing that was imposed for it.
-func (a *Authority) CloseIncident(by By, id gate.IncidentID, outcome gate.IncidentOutcome, why string) (*gate.Incident, error) {
-	event := gate.Event{Verb: gate.IncidentClosed, Why: why, Detail: string(outcome)}
+func (a *Authority) CloseIncident(by By, id gate.IncidentID, in IncidentEnd) (*gate.Incident, error) {
+	event := gate.Event{Verb: gate.IncidentClosed, Why: in.Why, Detail: string(in.Outcome)}
+	if in.Stays {
+		event.Detail += ", and has come to stay"
+	}
 	return a.changeIncident(by, id, event, func(i *gate.Incident, act gate.Act) (gate.Incident, error) {
-		return i.Close(gate.IncidentClosing{Act: act, Outcome: outcome})
+		return i.Close(gate.IncidentClosing{Act: act, Outcome: in.Outcome, Stays: in.Stays})
 	})
 }
 
 // changeIncident puts what a transition makes of an incident, with an event that lacks only what it is about.
 func (a *Authority) changeIncident(by By, id gate.IncidentID, event gate.Event, to func(*gate.Incident, gate.Act) (gate.Incident, error)) (*gate.Incident, error) {
-	if err := by.May(gate.HandleIncident); err != nil {
+	return a.tellOfIncident(by, incidentChange{id: id, action: gate.HandleIncident, event: event}, func(_ *certstore.Tx, i *gate.Incident, act gate.Act) (gate.Incident, error) {
+		return to(i, act)
+	})
+}
+
+// incidentChange is a change to an incident: what it takes, and the event that lacks only what it is about.
+type incidentChange struct {
+	id     gate.IncidentID
+	action gate.Action
+	event  gate.Event
+}
+
+// tellOfIncident is changeIncident where notices go into the same commit.
+func (a *Authority) tellOfIncident(by By, c incidentChange, to func(*certstore.Tx, *gate.Incident, gate.Act) (gate.Incident, error)) (*gate.Incident, error) {
+	if err := by.May(c.action); err != nil {
 		return nil, err
 	}
 	var out gate.Incident
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
-		i, err := load[gate.Incident](tx, by, string(id))
+		i, err := load[gate.Incident](tx, by, string(c.id))
 		if err != nil {
 			return gate.Event{}, err
 		}
-		if out, err = to(i, a.act(by, event.Why)); err != nil {
+		if out, err = to(tx, i, a.act(by, c.event.Why)); err != nil {
 			return gate.Event{}, err
 		}
 		certstore.Put(tx, &out)
-		done := event
+		done := c.event
 		done.Account, done.Object = out.Account, string(out.ID)
 		return done, nil
 	})
 	return &out, err
 }
 
-// imposeFor lets the incident that a remediation is for name it.
+// imposeFor lets the incident that a remediation is for name it, with the step up the ladder that it is.
 func imposeFor(tx *certstore.Tx, id gate.IncidentID, r *gate.Remediation) error {
 	if id == "" {
 		return nil
@@ -121,7 +145,17 @@ func imposeFor(tx *certstore.Tx, id gate.IncidentID, r *gate.Remediation) error 
 	if err != nil {
 		return gate.InField("incident", err)
 	}
+	step := gate.Step{At: r.From, Rung: gate.RungSuspend, By: r.By, Notice: r.Notice, Remediation: r.ID}
+	if r.Measure == gate.Throttle {
+		step.Rung = gate.RungThrottle
+	}
+	if r.Policy != nil {
+		step.Policy = *r.Policy
+	}
 	named, err := i.Impose(r)
+	if err == nil {
+		named, err = named.Climb(step)
+	}
 	if err != nil {
 		return gate.InField("incident", err)
 	}

@@ -75,7 +75,7 @@ func TestAnIncidentNamesWhatWasImposedForIt(t *testing.T) {
 	if got := w.Directory().Incident(i.ID); !cmp.Equal(got.Remediations, []gate.RemediationID{r.ID}) {
 		t.Errorf("it names %v", got.Remediations)
 	}
-	if _, err := w.CloseIncident(w.Ben, i.ID, gate.IncidentBenign, "their new data center"); err != nil {
+	if _, err := w.CloseIncident(w.Ben, i.ID, authority.IncidentEnd{Outcome: gate.IncidentBenign, Why: "their new data center"}); err != nil {
 		t.Fatal(err)
 	}
 	if reason := decided(t, w, c); reason != gate.AccountSuspended {

@@ -167,6 +167,8 @@ func (x *machine) operations() map[string]func(*machine) {
 		"SandboxKey": (*machine).sandboxKey, "Impose": (*machine).impose, "Lift": (*machine).lift,
 		"SignReview":   (*machine).signReview,
 		"OpenIncident": (*machine).openIncident, "NoteIncident": (*machine).noteIncident, "MarkIncident": (*machine).markIncident, "CloseIncident": (*machine).closeIncident,
+		"HoldIncident": (*machine).holdIncident, "ReleaseIncident": (*machine).releaseIncident, "AppealIncident": (*machine).appealIncident, "AnswerAppeal": (*machine).answerAppeal,
+		"AgreePlan": (*machine).agreePlan, "PlanDone": (*machine).planDone, "BarIncident": (*machine).barIncident,
 		"SetRules": (*machine).setRules, "ConfirmRules": (*machine).confirmRules, "RefuseRules": (*machine).refuseRules,
 		"ProposePerson": (*machine).proposeStaff, "ProposeForPerson": (*machine).proposeChange, "RedeemStaffLink": (*machine).redeemStaffLink, "RenewStaff": (*machine).renewStaff,
 		"AddEvidence": (*machine).addEvidence, "AttachRecording": (*machine).attachRecording, "ConfirmStaff": (*machine).confirmStaff,
@@ -188,7 +190,7 @@ var endings = []string{"EndContract", "CloseAccount", "DisableStaff", "RevokeSta
 var otherHalves = map[string]string{
 	"Join": "Release", "Approve": "Release", "HoldInterview": "Approve", "ReportChange": "JudgeChange", "Import": "ConfirmImport", "ProposeExtension": "ConfirmExtension",
 	"ProposeContacts": "ConfirmContacts", "ProposeLowering": "ConfirmLowering", "ProposePerson": "ConfirmStaff", "ProposeForPerson": "ConfirmStaff", "Impose": "Lift",
-	"RotateSecret": "ConfirmSecret", "SetRules": "ConfirmRules",
+	"RotateSecret": "ConfirmSecret", "SetRules": "ConfirmRules", "AppealIncident": "AnswerAppeal",
 }
 
 // next draws an operation: often the other half of what was done last.

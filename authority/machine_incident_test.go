@@ -11,6 +11,7 @@ type mIncident struct {
 	account gate.AccountID
 	marked  bool
 	closed  bool
+	mRemedy
 }
 
 func (x *machine) openIncident() {
@@ -80,8 +81,8 @@ func (x *machine) closeIncident() {
 		outcome = ""
 		t.refused.when(true, gate.Invalid)
 	}
-	x.incidentStep(t, nil, func(by authority.By, id gate.IncidentID, why string) error {
-		_, err := x.CloseIncident(by, id, outcome, why)
+	x.incidentStep(t, func(i *mIncident) bool { return i.appealed || i.planned || i.bars(x.now()) }, func(by authority.By, id gate.IncidentID, why string) error {
+		_, err := x.CloseIncident(by, id, authority.IncidentEnd{Outcome: outcome, Why: why})
 		return err
 	}, func(i *mIncident) { i.closed = true })
 }

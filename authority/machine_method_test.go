@@ -34,6 +34,7 @@ var elsewhere = map[string]string{
 	"AllowCA":          "of a customer's own CA, which nobody in the machine has: own_test.go",
 	"DisallowCA":       "as AllowCA",
 	"Bring":            "as AllowCA",
+	"AppealOwn":        "as RenewKey: incident_appeal_test.go",
 	"ReadLists":        "a job, by itself for tests alone: foreignlist_test.go",
 }
 

@@ -58,8 +58,10 @@ func (x *machine) impose() {
 	x.try(attempt{name: "Impose", by: a, refused: r, notices: []gate.NoticeKind{gate.SuspensionNotice},
 		do: func(by authority.By) (err error) { made, err = x.Impose(by, in); return err },
 		commit: func() {
-			x.stops = append(x.stops, &mStop{id: made.ID, account: account, subject: subject, terminate: in.Measure == gate.Terminate, throttle: in.Measure == gate.Throttle,
-				from: x.now(), imposed: x.now(), until: in.Until, by: a.id})
+			stop := &mStop{id: made.ID, account: account, subject: subject, terminate: in.Measure == gate.Terminate, throttle: in.Measure == gate.Throttle,
+				from: x.now(), imposed: x.now(), until: in.Until, by: a.id}
+			x.stops = append(x.stops, stop)
+			x.imposedFor(in.Incident, stop)
 		}})
 }
 
@@ -80,6 +82,7 @@ func (x *machine) lift() {
 	r.when(why == "", gate.Invalid)
 	if s != nil {
 		r.when(!s.ahead(x.now()) && (s.terminate || !s.runs(x.now())), gate.Conflict)
+		r.when(x.barred(s), gate.Conflict)
 		r.when(s.by == a.id && x.now().Sub(s.imposed) > 15*time.Minute, gate.Forbidden)
 	}
 	x.try(attempt{name: "Lift", by: a, refused: r, notices: []gate.NoticeKind{kind},

@@ -17,8 +17,27 @@ type Imposition struct {
 	Limit   *gate.Limit // of a throttle
 	Until   *time.Time  // nil: until lifted
 	Why     string
-	// Incident is the one that it is for, which then names it; empty: none. The customer is not told of it.
+	// Incident is the one that it is for, which then names it; empty: none. The customer is told its identifier, to appeal, and nothing else of it.
 	Incident gate.IncidentID
+	// Policy, Risk and Alternatives are what a person says besides of why it is this measure; see gate.PolicyNote. Each may be empty.
+	Policy       string
+	Risk         string
+	Alternatives string
+}
+
+// note is what is kept of why it was this measure: nothing unless the person said something. Whom it touches and for how long is known.
+func (in *Imposition) note(name string) *gate.PolicyNote {
+	if in.Policy == "" && in.Risk == "" && in.Alternatives == "" {
+		return nil
+	}
+	n := &gate.PolicyNote{Version: in.Policy, Risk: in.Risk, Alternatives: in.Alternatives, Scope: fmt.Sprintf("%s %s", in.Subject.Kind, name), Duration: "until it is lifted"}
+	switch {
+	case in.Measure == gate.Terminate:
+		n.Duration = "for good"
+	case in.Until != nil:
+		n.Duration = "until " + in.Until.UTC().Format(time.RFC3339) + ", or until it is lifted"
+	}
+	return n
 }
 
 // Impose throttles, suspends or terminates. It commits together with the notice to the customer, or not at all, and never waits for delivery.
@@ -40,7 +59,10 @@ func (a *Authority) Impose(by By, in Imposition) (*gate.Remediation, error) {
 		if r.Account, name, err = a.subjectOf(tx, in.Subject); err != nil {
 			return gate.Event{}, err
 		}
-		n, err := a.notify(tx, r.Account, gate.SuspensionNotice, suspensionData(r, name))
+		r.Policy = in.note(name)
+		data := suspensionData(r, name)
+		data.Incident = in.Incident
+		n, err := a.notify(tx, r.Account, gate.SuspensionNotice, data)
 		if err != nil {
 			return gate.Event{}, err
 		}
@@ -57,6 +79,9 @@ func (a *Authority) Impose(by By, in Imposition) (*gate.Remediation, error) {
 
 func (a *Authority) checkImposition(in Imposition) error {
 	if err := in.Measure.Check(in.Limit); err != nil {
+		return err
+	}
+	if err := (&gate.PolicyNote{Version: in.Policy, Risk: in.Risk, Alternatives: in.Alternatives}).Check(); err != nil {
 		return err
 	}
 	switch {
@@ -150,6 +175,9 @@ func (a *Authority) Lift(by By, id gate.RemediationID, why string) (*gate.Remedi
 	_, err := a.change(by, func(tx *certstore.Tx) (gate.Event, error) {
 		r, err := load[gate.Remediation](tx, by, string(id))
 		if err != nil {
+			return gate.Event{}, err
+		}
+		if err := gate.CheckBars(a.dir.Incidents(r.Account), r.ID, a.now()); err != nil {
 			return gate.Event{}, err
 		}
 		_, name, err := a.subjectOf(tx, r.Subject)

@@ -174,10 +174,14 @@ func (a *Authority) chainAgain(id gate.CertificateID) (chain []byte, err error) 
 
 // entitled judges the call again, on the records as they are now: its body may have taken its time.
 func (a *Authority) entitled(call *Call) (*gate.Caller, error) {
+	return a.judgedAgain(call, gate.Entitle)
+}
+
+func (a *Authority) judgedAgain(call *Call, judge func(*gate.Request, *gate.Caller, time.Time) gate.Decision) (*gate.Caller, error) {
 	var now gate.Caller
 	a.dir.Caller(&call.probe, &now)
 	now.KeyProven = now.Key != nil && call.Caller.Key != nil && now.Key.ID == call.Caller.Key.ID
-	d := gate.Entitle(&call.Request, &now, a.now())
+	d := judge(&call.Request, &now, a.now())
 	if a.quarantine.Load() != nil {
 		d = gate.Decision{Reason: gate.StateUnconfirmed}
 	}

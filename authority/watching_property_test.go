@@ -82,7 +82,7 @@ func (b *beset) note() {
 }
 
 func (b *beset) end() {
-	_, err := b.CloseIncident(b.person(), b.incident(), rapid.SampledFrom(gate.IncidentOutcomes()).Draw(b.rt, "outcome"), "judged")
+	_, err := b.CloseIncident(b.person(), b.incident(), authority.IncidentEnd{Outcome: rapid.SampledFrom(gate.IncidentOutcomes()).Draw(b.rt, "outcome"), Why: "judged"})
 	b.ok(err, gate.NotFound, gate.Conflict)
 }
 

@@ -95,7 +95,7 @@ func golden() map[gate.RecordKind]gate.Record {
 		&gate.Review{ID: "rev_1", Account: "acc_1", Signed: act, From: dawn, Until: later, Digest: fixedPrint(7)},
 		&gate.Incident{
 			ID: "inc_1", Account: "acc_1", Device: "dev_1", Subject: gate.Subject{Kind: gate.KeySubject, ID: "key_1"}, Origin: gate.IncidentLeak, Opened: act,
-			Notes: []gate.Act{act}, Remediations: []gate.RemediationID{"rem_1"}, Security: &act, Closed: &gate.IncidentClosing{Act: act, Outcome: gate.IncidentConfirmed},
+			Notes: []gate.Act{act}, Remediations: []gate.RemediationID{"rem_1"}, Security: &act, Closed: &gate.IncidentClosing{Act: act, Outcome: gate.IncidentConfirmed, Stays: true},
 			Evidence: []gate.Detection{{
 				At: dawn, Rule: "patient-scraping", Ruling: "rul_1", Subject: gate.Subject{Kind: gate.DeviceSubject, ID: "dev_1"}, From: dawn, To: later,
 				Figures: []gate.Figure{{Name: "patients", Seen: 210, Limit: 100}}, Weight: 60, Asks: "limit", Observed: "held",

@@ -119,6 +119,13 @@ const (
 	IncidentNoted           Verb = "incident.noted"
 	IncidentMarked          Verb = "incident.marked" // as a security incident
 	IncidentClosed          Verb = "incident.closed"
+	IncidentWasHeld         Verb = "incident.held"
+	IncidentReleased        Verb = "incident.released"
+	IncidentAppealed        Verb = "incident.appealed"
+	AppealWasAnswered       Verb = "incident.appeal-answered"
+	PlanAgreed              Verb = "incident.plan-agreed"
+	PlanWasDone             Verb = "incident.plan-done"
+	AccountBarred           Verb = "incident.barred" // what was imposed is not lifted before a time
 	RulesSet                Verb = "rules.set"
 	RulesProposed           Verb = "rules.proposed"
 	RulesConfirmed          Verb = "rules.confirmed"

@@ -36,6 +36,9 @@ type Incident struct {
 type IncidentClosing struct {
 	Act     Act             `json:"act"`
 	Outcome IncidentOutcome `json:"outcome"`
+	// Stays says that what rules saw is harmless and has come to stay, so that it is what is usual from then on. Only of one that was detected
+	// and is benign.
+	Stays bool `json:"stays,omitempty"`
 }
 
 // IncidentOrigin says how an incident came to be known.
@@ -193,6 +196,10 @@ func (i Incident) Close(c IncidentClosing) (Incident, error) {
 		return i, Errorf(Conflict, "an appeal against incident %s waits for its answer; answer it first", i.ID)
 	case i.Plan != nil && i.Plan.Done == nil:
 		return i, Errorf(Conflict, "incident %s has a plan that is due on %s; say that it is done first", i.ID, i.Plan.Due)
+	case i.barring(c.Act.At):
+		return i, Errorf(Conflict, "incident %s bars until %s what was imposed for it, and stays open so that it can be appealed against", i.ID, i.Barred.Until.Format(time.RFC3339))
+	case c.Stays && (c.Outcome != IncidentBenign || i.Origin != IncidentDetected):
+		return i, FieldErrorf("stays", "is only of an incident that rules detected and that is benign: what they saw is usual from then on")
 	case !slices.Contains(IncidentOutcomes(), c.Outcome):
 		return i, FieldErrorf("outcome", "%q: must be one of %s", Clip(string(c.Outcome), 40), join(IncidentOutcomes(), ", "))
 	}

@@ -52,7 +52,7 @@ func (i Incident) Appeal(a Appeal) (Incident, error) {
 		return i, FieldErrorf("text", "holds a key; say which by its identifier (key_...)")
 	case i.OpenAppeal() != nil:
 		return i, Errorf(Conflict, "an appeal against incident %s waits for its answer already", i.ID)
-	case i.ToldAt().IsZero() && len(i.Remediations) == 0:
+	case !i.Told():
 		return i, Errorf(Conflict, "nothing was done in incident %s that an appeal could be against", i.ID)
 	case len(i.Appeals) >= maxAppeals:
 		return i, Errorf(Conflict, "incident %s had %d appeals, and takes no more", i.ID, maxAppeals)

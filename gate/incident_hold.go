@@ -128,7 +128,7 @@ func (i Incident) Bar(b Bar) (Incident, error) {
 		return i, FieldErrorf("until", "%s has passed", b.Until.Format(time.RFC3339))
 	case b.Until.Sub(b.Act.At) > MaxBarred:
 		return i, FieldErrorf("until", "%s is more than %d days away", b.Until.Format(time.RFC3339), int(MaxBarred.Hours()/24))
-	case i.Barred != nil && !b.Until.After(i.Barred.Until):
+	case i.barring(b.Act.At) && !b.Until.After(i.Barred.Until):
 		return i, FieldErrorf("until", "is barred until %s already; a bar is only made longer", i.Barred.Until.Format(time.RFC3339))
 	}
 	i.Barred = &b
@@ -137,9 +137,29 @@ func (i Incident) Bar(b Bar) (Incident, error) {
 
 // Bars reports whether the incident keeps a remediation from being lifted at now.
 func (i *Incident) Bars(id RemediationID, now time.Time) bool {
-	if i.Barred == nil || !now.Before(i.Barred.Until) || !slices.Contains(i.Remediations, id) {
+	return i.barring(now) && slices.Contains(i.Remediations, id)
+}
+
+// barring reports whether there is a bar at now that no granted appeal has ended. A bar that was set after the appeal was granted counts.
+func (i *Incident) barring(now time.Time) bool {
+	if i.Barred == nil || !now.Before(i.Barred.Until) {
 		return false
 	}
-	n := len(i.Appeals)
-	return n == 0 || i.Appeals[n-1].Answer == nil || !i.Appeals[n-1].Answer.Granted
+	for n := range i.Appeals {
+		if a := i.Appeals[n].Answer; a != nil && a.Granted && !a.Act.At.Before(i.Barred.Act.At) {
+			return false
+		}
+	}
+	return true
+}
+
+// CheckBars refuses to lift a remediation that one of the incidents of its account bars at now.
+func CheckBars(incidents []*Incident, id RemediationID, now time.Time) error {
+	for _, i := range incidents {
+		if i.Bars(id, now) {
+			return Errorf(Conflict, "remediation %s is barred until %s for incident %s; before that only an appeal lifts it, which the customer makes, or you write down "+
+				"(certgate incident appeal %s), and somebody else grants", id, i.Barred.Until.Format(time.RFC3339), i.ID, i.ID)
+		}
+	}
+	return nil
 }

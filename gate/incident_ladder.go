@@ -36,8 +36,8 @@ type PolicyNote struct {
 type Step struct {
 	At     time.Time  `json:"at"`
 	Rung   Rung       `json:"rung"`
-	By     StaffID    `json:"by"` // System: certgate itself
-	Policy PolicyNote `json:"policy"`
+	By     StaffID    `json:"by"`              // System: certgate itself
+	Policy PolicyNote `json:"policy,omitzero"` // of a person who said nothing of it: nothing
 	// Notice tells the customer of it. There is none of observing alone.
 	Notice      NoticeID      `json:"notice,omitempty"`
 	Remediation RemediationID `json:"remediation,omitempty"`
@@ -76,6 +76,9 @@ func (i *Incident) ToldAt() time.Time {
 	return time.Time{}
 }
 
+// Told reports whether the customer knows of the incident: a step told of it, or something was imposed for it, which was told.
+func (i *Incident) Told() bool { return !i.ToldAt().IsZero() || len(i.Remediations) > 0 }
+
 // Stayed says why nothing may happen by itself now: people hold the incident, or an appeal waits for its answer. Empty: it may.
 func (i *Incident) Stayed(now time.Time) string {
 	switch {
@@ -85,7 +88,7 @@ func (i *Incident) Stayed(now time.Time) string {
 		return "people hold it"
 	case i.OpenAppeal() != nil:
 		return "an appeal waits for its answer"
-	case i.Barred != nil && now.Before(i.Barred.Until):
+	case i.barring(now):
 		return "its account is barred; what goes on is for people"
 	}
 	return ""

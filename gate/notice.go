@@ -73,6 +73,10 @@ const (
 	IncidentOpenedNotice NoticeKind = "incident-opened" // usage far from the usual was found, and what may follow
 	IncidentOverNotice   NoticeKind = "incident-over"   // it is over by itself
 	StrangersNotice      NoticeKind = "strangers"       // somebody tries one half of a credential; the customer has done nothing
+	AppealReceivedNotice NoticeKind = "appeal-received" // an appeal waits for its answer
+	AppealAnsweredNotice NoticeKind = "appeal-answered" // granted, with all that was lifted, or not
+	PlanAgreedNotice     NoticeKind = "plan-agreed"     // a corrective-action plan
+	BarredNotice         NoticeKind = "account-barred"  // what was imposed is not lifted before a time, but by an appeal
 
 	ContractEndsNotice       NoticeKind = "contract-ends"       // a reminder, as are the following; see Countdown
 	RecertificationDueNotice NoticeKind = "recertification-due" // of a certification that ends before the contract
@@ -88,6 +92,7 @@ const (
 	UndeliveredNotice          NoticeKind = "undelivered"            // notices to customers have failed
 	DigestNotice               NoticeKind = "digest"                 // what waits for staff today
 	LinkTriedNotice            NoticeKind = "link-tried"             // an enrollment link was redeemed, and tried with another public key
+	StaffAppealNotice          NoticeKind = "staff-appeal"           // an appeal waits for somebody's answer
 	StaffCutOffNotice          NoticeKind = "staff-cut-off"          // devices of a customer are refused, or will be within the hour
 	StaffIncidentNotice        NoticeKind = "staff-incident"         // certgate has told a customer of an incident, or imposed something for it
 	RuleHeldNotice             NoticeKind = "rule-held"              // a rule met so many accounts at once that nothing follows from it
@@ -99,13 +104,14 @@ func NoticeKinds() []NoticeKind {
 	return slices.Concat([]NoticeKind{EnrollmentNotice, CredentialNotice, SuspensionNotice, ReinstatedNotice, CertifiedNotice,
 		RejectedNotice, RecertifyNotice, DecertifiedNotice, ContractNotice, RenewalNotice, AmendmentNotice, ExtensionNotice,
 		RecertifiedNotice, JoinedNotice, TakenNotice, ClosingNotice, InterviewNotice, ContactsNotice, FindingsNotice, RenewedNotice, LeakedNotice, QuotaNotice, ExtraNotice, CutOffNotice,
-		ImportedNotice, ListEndsNotice, IncidentOpenedNotice, IncidentOverNotice, StrangersNotice}, customerReminders(), StaffNoticeKinds())
+		ImportedNotice, ListEndsNotice, IncidentOpenedNotice, IncidentOverNotice, StrangersNotice,
+		AppealReceivedNotice, AppealAnsweredNotice, PlanAgreedNotice, BarredNotice}, customerReminders(), StaffNoticeKinds())
 }
 
 // StaffNoticeKinds are the kinds that go to staff alone, and never to a customer: a closed list.
 func StaffNoticeKinds() []NoticeKind {
 	return []NoticeKind{StaffChangeNotice, StaffLinkNotice, StaffCertificateEndsNotice, CAEndsNotice, UndeliveredNotice, DigestNotice, StaffCutOffNotice, ListFailsNotice, LinkTriedNotice,
-		StaffIncidentNotice, RuleHeldNotice}
+		StaffIncidentNotice, RuleHeldNotice, StaffAppealNotice}
 }
 
 // ForStaff reports whether notices of this kind go to staff. They concern no account.
@@ -138,7 +144,7 @@ func Recipients(a *Account, kind NoticeKind) []Contact {
 	switch kind {
 	case EnrollmentNotice, FindingsNotice, CertificateEndsNotice, KeyEndsNotice, OldInUseNotice, LinkEndsNotice, QuotaNotice, CutOffNotice:
 		roles = []ContactRole{TechnicalContact}
-	case RenewedNotice, LeakedNotice, ImportedNotice, ListEndsNotice, IncidentOpenedNotice, IncidentOverNotice, StrangersNotice:
+	case RenewedNotice, LeakedNotice, ImportedNotice, ListEndsNotice, IncidentOpenedNotice, IncidentOverNotice, StrangersNotice, AppealReceivedNotice, BarredNotice:
 		roles = []ContactRole{TechnicalContact, SecurityContact}
 	case ContractEndsNotice, RecertificationDueNotice:
 		roles = []ContactRole{TechnicalContact, BusinessContact}

@@ -103,7 +103,8 @@ func TestWhoIsToldWhat(t *testing.T) {
 		case gate.EnrollmentNotice, gate.FindingsNotice, gate.CertificateEndsNotice, gate.KeyEndsNotice, gate.OldInUseNotice, gate.LinkEndsNotice,
 			gate.QuotaNotice, gate.CutOffNotice:
 			want = account.Contacts[1:2] // nobody else can take a credential, or change what calls
-		case gate.RenewedNotice, gate.LeakedNotice, gate.ImportedNotice, gate.ListEndsNotice, gate.IncidentOpenedNotice, gate.IncidentOverNotice, gate.StrangersNotice:
+		case gate.RenewedNotice, gate.LeakedNotice, gate.ImportedNotice, gate.ListEndsNotice, gate.IncidentOpenedNotice, gate.IncidentOverNotice, gate.StrangersNotice,
+			gate.AppealReceivedNotice, gate.BarredNotice:
 			want = account.Contacts[1:] // who holds the credential, and who watches over it
 		case gate.ContractEndsNotice, gate.RecertificationDueNotice:
 			want = account.Contacts[:2]

@@ -76,7 +76,7 @@ const (
 	DecideCase       Action = "decide"          // approve, reject, judge a change
 	ReleaseIt        Action = "release"         // release an enrollment, make a sandbox key
 	Stop             Action = "stop"            // suspend, revoke a credential or certification: never needs a second person
-	Reinstate        Action = "reinstate"       // lift a suspension
+	Reinstate        Action = "reinstate"       // lift a suspension, answer an appeal, bar from being lifted
 	TerminateAccount Action = "terminate"       // terminate, end a contract
 	DeliverNotice    Action = "deliver"         // send a notice again, tell by phone
 	ManageStaff      Action = "manage-staff"    // propose, confirm, disable
@@ -85,7 +85,7 @@ const (
 	ManageSecret     Action = "manage-secret"   // rotate the secret and the pepper
 	DeleteRecords    Action = "delete-records"  // confirm that the records of a former customer go
 	TakeDossier      Action = "take-dossier"    // everything about an account in one file
-	HandleIncident   Action = "handle-incident" // open, note, mark as a security incident, close
+	HandleIncident   Action = "handle-incident" // open, note, mark, hold, write an appeal down, agree on a plan, close
 	ManageRules      Action = "manage-rules"    // set thresholds and modes of the rules against abuse, confirm and refuse them
 	SignReview       Action = "sign-review"     // that what an account did was looked at; it changes nothing
 	TrustForeign     Action = "trust-foreign"   // import tokens, certificates and CAs from before, and confirm that

@@ -23,7 +23,7 @@ type Data struct {
 	Environment string `json:"environment,omitempty"`
 	// Case is the certification case; default subjects name it, so that answers find their way.
 	Case gate.CertificationID `json:"case,omitempty"`
-	// Incident is what it is about, in what was imposed for one or tells of one.
+	// Incident is the one that it is for or about, by which the customer can appeal; empty: none.
 	Incident gate.IncidentID `json:"incident,omitempty"`
 	// Verb is what happened to it, in the past: suspended, terminated, rejected, withdrawn, called off.
 	Verb string `json:"verb,omitempty"`
@@ -197,6 +197,8 @@ func sample(kind gate.NoticeKind) Data {
 		sampleTraffic(kind, &data)
 	case gate.IncidentOpenedNotice, gate.IncidentOverNotice, gate.StrangersNotice, gate.StaffIncidentNotice, gate.RuleHeldNotice:
 		sampleIncident(kind, &data)
+	case gate.AppealReceivedNotice, gate.AppealAnsweredNotice, gate.PlanAgreedNotice, gate.BarredNotice:
+		sampleAppeal(kind, &data)
 	case gate.ContactsNotice:
 		data.Noun, data.Name, data.Verb = "account", "acme", "changed"
 		data.Why = "Ann Lee has taken over from Tom Ray."
@@ -253,6 +255,9 @@ func sampleForStaff(kind gate.NoticeKind, data *Data) {
 			"  certgate certification release cas_01jq8z5v3n7t2m4k6h9r0s1w2y --device acme/main/prod-1\n\n" +
 			"1 interview\n\n- cas_01jq8z5v3n7t2m4k6h9r0s1w33 of beta: Tue 9 Mar 2027, 11:00 EST, held by ben\n" +
 			"  certgate certification show cas_01jq8z5v3n7t2m4k6h9r0s1w33"
+	case gate.StaffAppealNotice:
+		data.Name, data.By, data.Verb = "acme", "acme/main/prod-1", "received"
+		data.Lines, data.Command = sampleAppealText, "certgate incident show "+string(data.Incident)
 	case gate.StaffCutOffNotice:
 		sampleTraffic(kind, data)
 	case gate.CAEndsNotice:
