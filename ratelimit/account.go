@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unique"
 
 	"github.com/onerecord/certgate/gate"
 )
@@ -46,7 +47,7 @@ type rules struct {
 	plan     *gate.UsagePlan
 	behavior string
 	list     []*holding
-	policy   []string // the value of RateLimit-Policy, as http.Header has it
+	policy   *[]string // the value of RateLimit-Policy, as http.Header has it; shared, and a pointer because there may be a million of these
 }
 
 // take reports false if the account was swept away meanwhile.
@@ -153,7 +154,7 @@ func (a *account) holding(o owner, l *gate.Limit, plan *gate.UsagePlan, now time
 	s := a.subjects.make(o.subject)
 	h := s.holding(o.limit)
 	if h == nil {
-		h = &holding{limiter: newLimiter(l, zone, now), next: s.holdings, limit: l, name: o.limit, zone: zone}
+		h = &holding{limiter: newLimiter(l, zone, now), next: s.holdings, limit: l, name: unique.Make(o.limit).Value(), zone: zone}
 		s.holdings = h
 		if saved := s.await(o.limit); saved != nil {
 			h.restore(now, saved)

@@ -15,7 +15,7 @@ func (t *Taken) Policy() []string {
 	if t.rules == nil || len(t.rules.list) == 0 {
 		return nil
 	}
-	return t.rules.policy
+	return *t.rules.policy
 }
 
 // AppendLeft appends the value of the RateLimit header field (section 4): what is left of each limit, and in how many seconds there is more.
@@ -48,14 +48,14 @@ func Seconds(d time.Duration) int64 { return int64(math.Ceil(d.Seconds())) }
 // policies are values of the header field, kept so that all to whom the same limits apply share one.
 type policies struct {
 	mu    sync.Mutex
-	known map[string][]string // guarded by mu
+	known map[string]*[]string // guarded by mu
 }
 
 // maxPolicies is how many are kept; more than there are kinds of plan.
 const maxPolicies = 4096
 
 // of describes limits.
-func (p *policies) of(list []*holding) []string {
+func (p *policies) of(list []*holding) *[]string {
 	var buffer [512]byte
 	text := appendPolicy(buffer[:0], list)
 	p.mu.Lock()
@@ -64,10 +64,10 @@ func (p *policies) of(list []*holding) []string {
 		return known
 	}
 	if p.known == nil || len(p.known) >= maxPolicies {
-		p.known = make(map[string][]string)
+		p.known = make(map[string]*[]string)
 	}
-	policy := []string{string(text)}
-	p.known[policy[0]] = policy
+	policy := &[]string{string(text)}
+	p.known[(*policy)[0]] = policy
 	return policy
 }
 
