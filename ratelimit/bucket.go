@@ -60,11 +60,14 @@ func (b *bucket) fill(units float64) time.Duration {
 }
 
 func (b *bucket) spend(c *Call) {
-	cost := b.cost(c)
-	b.tokens.AllowN(c.Now, int(cost))
-	b.last = c.Now.UnixNano()
+	cost, now := b.cost(c), c.Now
+	if behind := b.last - now.UnixNano(); behind > 0 && behind <= int64(skew) {
+		now = time.Unix(0, b.last) // or the limiter would count from before, and what flowed in since would flow in again
+	}
+	b.tokens.AllowN(now, int(cost))
+	b.last = now.UnixNano()
 	if b.sure -= cost; b.sure < 0 {
-		b.sure = b.tokens.TokensAt(c.Now)
+		b.sure = b.tokens.TokensAt(now)
 	}
 }
 

@@ -150,3 +150,18 @@ func waits(t *rapid.T, field string) map[string]int64 {
 	}
 	return found
 }
+
+// Calls that come together are asked about in another order than they read the clock. What flowed in meanwhile flows in once.
+func TestCallsOutOfOrderGainNothing(t *testing.T) {
+	var b ratelimit.Book
+	who, passed := caller(plan(t, "rate 10")), 0
+	for i := range 400 {
+		now := morning.Add(time.Duration(i%2) * -900 * time.Millisecond)
+		if _, refusal := b.Take(who, &ratelimit.Call{Now: now, Cost: 1}); !refusal.Refused() {
+			passed++
+		}
+	}
+	if passed != 10 {
+		t.Errorf("%d passed of a bucket of 10 within a second", passed)
+	}
+}
