@@ -34,7 +34,8 @@ type Figure struct {
 // maxDetections bounds what one incident keeps; what is found beyond is counted.
 const maxDetections = 100
 
-// Find adds evidence to an incident that certgate opened. What does not fit is counted, and the score goes on with it: the last is replaced.
+// Find adds evidence to an incident that certgate opened. What does not fit is counted, and what says least goes: what is only observed before what
+// weighs, and of what weighs the oldest, which has faded most. So no rule that is only observed hides what the score is made of.
 func (i Incident) Find(e Detection) (Incident, error) {
 	if err := i.standing(); err != nil {
 		return i, err
@@ -42,13 +43,12 @@ func (i Incident) Find(e Detection) (Incident, error) {
 	if i.Origin != IncidentDetected {
 		return i, Errorf(Conflict, "incident %s was %s; what rules find belongs to an incident that they opened", i.ID, i.Origin)
 	}
-	if len(i.Evidence) < maxDetections {
-		i.Evidence = append(slices.Clone(i.Evidence), e)
-		return i, nil
+	i.Evidence = append(slices.Clone(i.Evidence), e)
+	if len(i.Evidence) > maxDetections {
+		i.MoreEvidence++
+		least := max(0, slices.IndexFunc(i.Evidence, func(k Detection) bool { return k.Observed != "" }))
+		i.Evidence = slices.Delete(i.Evidence, least, least+1)
 	}
-	i.Evidence = slices.Clone(i.Evidence)
-	i.Evidence[maxDetections-1] = e
-	i.MoreEvidence++
 	return i, nil
 }
 

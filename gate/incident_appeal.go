@@ -86,11 +86,15 @@ func (i Incident) AnswerAppeal(answer AppealAnswer, imposers []StaffID) (Inciden
 	return i, nil
 }
 
-// Exempts reports whether a granted appeal keeps the rule from acting on the account at now.
+// Exempts reports whether a granted appeal keeps the rule from acting on the account at now. It is about what had been found when it was answered:
+// what another rule finds later nobody has judged.
 func (i *Incident) Exempts(rule string, now time.Time) bool {
 	for n := range i.Appeals {
 		a := i.Appeals[n].Answer
-		if a != nil && a.Granted && now.Before(a.Act.At.AddDate(0, 0, ExemptDays)) && slices.Contains(i.Rules(), rule) {
+		if a == nil || !a.Granted || !now.Before(a.Act.At.AddDate(0, 0, ExemptDays)) {
+			continue
+		}
+		if slices.ContainsFunc(i.Evidence, func(e Detection) bool { return e.Rule == rule && e.Observed == "" && !e.At.After(a.Act.At) }) {
 			return true
 		}
 	}

@@ -143,6 +143,55 @@ func TestAGrantedAppealExemptsItsRulesForAWhileAndEndsTheBar(t *testing.T) {
 	}
 }
 
+func TestAGrantedAppealExemptsNoRuleThatFoundSomethingLater(t *testing.T) {
+	i := detected()
+	i.Appeals = []gate.Appeal{{At: noon, Text: "we moved", Notice: "not_2", Answer: &gate.AppealAnswer{Act: gate.Act{By: "stf_cho", At: noon.Add(time.Hour), Why: "true"}, Granted: true}}}
+	later, err := i.Find(gate.Detection{At: noon.Add(2 * time.Hour), Rule: "enumeration", Weight: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if later.Exempts("enumeration", noon.Add(3*time.Hour)) || !later.Exempts("patient-scraping", noon.Add(3*time.Hour)) {
+		t.Error("the exemption is not of what was judged")
+	}
+}
+
+// What is only observed may go on for weeks; it must not push out what the account's score is made of.
+func TestWhatIsOnlyObservedPushesNothingOut(t *testing.T) {
+	i := detected()
+	find := func(n, weight int, observed string) {
+		t.Helper()
+		next, err := i.Find(gate.Detection{At: noon.Add(time.Duration(n) * time.Hour), Rule: "probing", Weight: weight, Observed: observed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i = next
+	}
+	sum := func() (weights int) {
+		for n := range i.Evidence {
+			weights += i.Evidence[n].Weight
+		}
+		return weights
+	}
+	i.Evidence = nil
+	for n := range 120 {
+		find(n, 0, "the rule is only observed")
+	}
+	for n := range 3 {
+		find(200+2*n, 40, "")
+		find(201+2*n, 0, "the rule is only observed")
+	}
+	if sum() != 120 || len(i.Evidence) != 100 || i.MoreEvidence != 26 {
+		t.Errorf("of three that weigh 40 each %d is left; %d kept, %d more", sum(), len(i.Evidence), i.MoreEvidence)
+	}
+	for n := range 100 {
+		find(300+n, 1, "")
+	}
+	before := sum()
+	if find(500, 0, "the rule is only observed"); sum() != before || i.Evidence[99].Observed != "" {
+		t.Error("what is only observed pushed out what weighs")
+	}
+}
+
 func TestEvidenceBeyondWhatIsKeptIsCounted(t *testing.T) {
 	i := detected()
 	i.Evidence = nil
