@@ -248,6 +248,13 @@ func (a *agenda) proposals() []task {
 				"certgate ca confirm " + ca.Fingerprint.String()[:16] + ", or certgate ca withdraw"})
 		}
 	}
+	rulings := a.dir.Rulings()
+	for _, r := range rulings {
+		if r.State(rulings) == gate.RulingWaits {
+			list = append(list, task{fmt.Sprintf("version %d of the rules against abuse, for %s: set by %s", r.Version, whomOf(r), a.name(r.Set.By)),
+				fmt.Sprintf("certgate rules history %d, then certgate rules confirm %d, or refuse", r.Version, r.Version)})
+		}
+	}
 	for _, i := range a.Imports() {
 		if n := i.Waiting(); n > 0 {
 			list = append(list, task{fmt.Sprintf("import %s of %s, of which %d tokens and certificates wait: brought in by %s", i.Import.ID, gate.Clip(i.Import.Source, 80), n, a.name(i.Import.By)),

@@ -62,6 +62,7 @@ type trial struct {
 	detector *abuse.Detector
 	zones    map[string]*time.Location // one for each name, which the detector compares
 	met      map[gate.AccountID]*RuleSet
+	sets     map[RuleSet]*RuleSet // one of each
 	found    map[gate.AccountID]*suspect
 	last     time.Time  // the beginning of the window that was told last
 	told     []*suspect // those of found whose standing is above Quiet
@@ -76,7 +77,7 @@ type suspect struct {
 
 func (a *Authority) newTrial(q *TrialQuestion) (*trial, error) {
 	t := &trial{a: a, q: q, out: &Trial{From: q.From.UTC(), To: q.To.UTC()}, book: a.RuleBook(), policy: abuse.DefaultPolicy(),
-		zones: make(map[string]*time.Location), met: make(map[gate.AccountID]*RuleSet), found: make(map[gate.AccountID]*suspect)}
+		zones: make(map[string]*time.Location), met: make(map[gate.AccountID]*RuleSet), sets: make(map[RuleSet]*RuleSet), found: make(map[gate.AccountID]*suspect)}
 	if err := t.check(a.now()); err != nil {
 		return nil, err
 	}
@@ -244,10 +245,19 @@ func (t *trial) meet(id gate.AccountID) error {
 	if err != nil {
 		return err
 	}
-	t.met[id] = &now
+	t.met[id] = t.one(now)
 	p := t.a.trialProfile(id, t.zones)
-	p.Thresholds, p.Modes = &tried.Thresholds, &tried.Modes
+	shared := t.one(tried)
+	p.Thresholds, p.Modes = &shared.Thresholds, &shared.Modes
 	return t.detector.Set(id, p)
+}
+
+// one is the only copy of a rule set: what thousands of accounts share is near when it is asked for.
+func (t *trial) one(s RuleSet) *RuleSet {
+	if t.sets[s] == nil {
+		t.sets[s] = &s
+	}
+	return t.sets[s]
 }
 
 // follow does what findings ask for, and lets time pass for those who stand above quiet.
