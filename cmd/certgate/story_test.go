@@ -34,6 +34,7 @@ import (
 //	smtp refuse WHOM   makes it refuse all mail to the address
 //	webhook KIND       waits for an event of a notice of the kind, and prints it; each is found once
 //	call WHO METHOD PATH STATUS [CODE]    calls as a customer, with WHO/client.key, WHO/client.crt and WHO/key.txt, and prints the answer
+//	scrape WHO FIRST LAST                 calls as a customer about each patient from one number to another; each call passes
 //	client WHO METHOD PATH                does so over and over, on one connection that is kept open
 //	client WHO passes                     waits for some calls; none has been refused since it began, and the connection is still the first
 //	client WHO refused STATUS CODE        waits until its calls are refused so
@@ -54,7 +55,7 @@ func TestStories(t *testing.T) {
 				Files: []string{file}, Setup: s.setup, UpdateScripts: os.Getenv("UPDATE") != "",
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"founded": s.founded, "server": s.server, "certified": s.certified, "enroll": s.enroll, "clock": s.clock, "code": code, "id": id,
-					"mail": s.mail, "link": s.link, "smtp": s.smtp, "webhook": s.webhook, "call": s.call, "client": s.client, "openssl": s.openssl, "metrics": s.metrics, "customers": customers, "ownca": s.ownCA,
+					"mail": s.mail, "link": s.link, "smtp": s.smtp, "webhook": s.webhook, "call": s.call, "client": s.client, "scrape": s.scrapePatients, "openssl": s.openssl, "metrics": s.metrics, "customers": customers, "ownca": s.ownCA,
 				},
 			})
 		})
