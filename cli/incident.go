@@ -10,19 +10,21 @@ import (
 )
 
 func (t *tool) incidentCommand() *cobra.Command {
-	return t.connected(t.group(&cobra.Command{Use: "incident", Short: "Abuse and unauthorized activity that you look into: list, show, open, note, mark, close",
-		Long: "Incidents are what you look into: who calls with a stolen key, who reads one patient after the other. They stop nobody (certgate remediation impose\n" +
-			"--incident does), customers do not see them, and the report of a leaked credential opens one."},
-		t.lister(lists{use: "list", short: "Lists incidents by state, open or closed", path: "/v1/incidents", byAccount: true, byState: true, columns: []column{
-			{"ID", "id"}, {"STATE", "state"}, {"ORIGIN", "origin"}, {"OF", "subject.kind"}, {"SUBJECT", "subject.id"}, {"OPENED", "opened.at"},
-			{"SECURITY", "security.at"}, {"OUTCOME", "closed.outcome"}, {"WHY", "opened.why"}}}),
-		t.hinter("show ID", "Shows an incident, its notes, and what was imposed for it", "/v1/incidents/%s", incidentNext),
-		t.incidentOpen(),
-		t.incidentVerb("note", "notes", "Adds what was found or done; the text stays for good", ""),
-		t.incidentVerb("mark", "security-mark", "Marks an incident as a security incident, for good",
-			"Marks an incident as a security incident (45 CFR 164.304), for good. Nothing follows by itself: whom to notify of it is for people to decide."),
-		t.incidentClose(),
+	return t.connected(t.group(&cobra.Command{Use: "incident", Short: "Abuse and unauthorized activity: list, show, open, hold, appeal, answer, close",
+		Long: "Incidents are what you look into: who calls with a stolen key, who reads one patient after the other. Rules open them, people do, and so does the\n" +
+			"report of a leaked credential. What is imposed for one (certgate remediation impose --incident) is told to the customer, who may appeal."},
+		append([]*cobra.Command{t.incidentList(), t.incidentShow()}, append(t.incidentSteps(), t.incidentOpen(),
+			t.incidentVerb("note", "notes", "Adds what was found or done; the text stays for good", ""),
+			t.incidentVerb("mark", "security-mark", "Marks an incident as a security incident, for good",
+				"Marks an incident as a security incident (45 CFR 164.304), for good. Nothing follows by itself: whom to notify of it is for people to decide."),
+			t.incidentClose())...)...,
 	))
+}
+
+func (t *tool) incidentList() *cobra.Command {
+	return t.lister(lists{use: "list", short: "Lists incidents by state: open, held, appealed or closed", path: "/v1/incidents", byAccount: true, byState: true, hint: rulesFirst,
+		columns: []column{{"ID", "id"}, {"STATE", "state"}, {"ORIGIN", "origin"}, {"RULES", "rules"}, {"OF", "subject.kind"}, {"SUBJECT", "subject.id"},
+			{"OPENED", "opened.at"}, {"SECURITY", "security.at"}, {"OUTCOME", "closed.outcome"}, {"WHY", "opened.why"}}})
 }
 
 // incidentWhy is --why of incidents, which is told to nobody.
@@ -58,7 +60,7 @@ func (t *tool) incidentOpen() *cobra.Command {
 func (t *tool) incidentVerb(name, path, short, long string) *cobra.Command {
 	var why string
 	return t.verb(verb{
-		use: name + " ID", short: short, long: long, compares: true,
+		use: name + " INCIDENT", short: short, long: long, compares: true,
 		example: "  certgate incident " + name + ` inc_... --why "the calls come from a test server of theirs"`,
 		flags:   func(c *cobra.Command) { incidentWhy(c, &why, "what was found or done") },
 		needs:   []string{"why"},
@@ -72,10 +74,11 @@ func (t *tool) incidentClose() *cobra.Command {
 	var in api.NewIncidentClosing
 	var outcome string
 	return t.verb(verb{
-		use: "close ID", short: "Ends an incident; what was imposed for it stays in force until it is lifted", compares: true,
+		use: "close INCIDENT", short: "Ends an incident; what was imposed for it stays in force until it is lifted", compares: true,
 		example: `  certgate incident close inc_... --outcome benign --why "a load test that they had announced"`,
 		flags: func(c *cobra.Command) {
 			c.Flags().StringVar(&outcome, "outcome", "", "confirmed, false-alarm (it did not happen) or benign (it happened, and was allowed or harmless)")
+			c.Flags().BoolVar(&in.Stays, "stays", false, "of a benign one that rules detected: what they saw has come to stay, and is usual from now on")
 			incidentWhy(c, &in.Why, "what it came to")
 		},
 		needs: []string{"outcome", "why"},
@@ -107,10 +110,25 @@ func incidentNext(o object) []string {
 		}
 		return []string{"certgate remediation list --account " + o.text("account") + "  (is anything in force that need not be?)"}
 	}
-	subject := o.text("subject.kind") + ":" + o.text("subject.id")
-	return []string{
-		"certgate remediation impose --on " + subject + " --incident " + id + " --why REASON  (suspends, and tells the customer)",
-		"certgate incident note " + id + " --why TEXT",
-		"certgate incident close " + id + " --outcome confirmed|false-alarm|benign --why TEXT",
+	switch o.text("state") {
+	case string(gate.IncidentIsAppealed):
+		return []string{"certgate incident answer " + id + " --grant|--refuse --why REASON  (not by who wrote it down or imposed; the customer is told)"}
+	case string(gate.IncidentIsHeld):
+		return []string{"certgate incident release " + id + " --why TEXT  (steps by themselves may go on)", closing(id)}
 	}
+	if o.text("plan.due") != "" && o.text("plan.done.at") == "" {
+		return []string{"certgate incident plan-done " + id + " --why TEXT  (due on " + o.text("plan.due") + ")"}
+	}
+	lines := []string{
+		"certgate remediation impose --on " + o.text("subject.kind") + ":" + o.text("subject.id") + " --incident " + id + " --why REASON  (suspends, and tells the customer)",
+		"certgate incident note " + id + " --why TEXT",
+	}
+	if o.text("remediations") != "" {
+		lines = append(lines, "certgate incident appeal "+id+" --text TEXT  (what the customer says against it)")
+	}
+	return append(lines, closing(id))
+}
+
+func closing(id string) string {
+	return "certgate incident close " + id + " --outcome confirmed|false-alarm|benign --why TEXT"
 }

@@ -11,10 +11,11 @@ import (
 type lists struct {
 	use, short, path string
 	columns          []column
-	byAccount        bool // the API takes account=
-	byDevice         bool // and device=
-	byState          bool // and state=
-	byPepper         bool // and pepper=old
+	byAccount        bool                          // the API takes account=
+	byDevice         bool                          // and device=
+	byState          bool                          // and state=
+	byPepper         bool                          // and pepper=old
+	hint             func(items []object) []string // what to do about what was listed; nil: nothing
 }
 
 func (t *tool) lister(l lists) *cobra.Command {
@@ -33,7 +34,7 @@ func (t *tool) lister(l lists) *cobra.Command {
 		c.Flags().StringVar(&pepper, "pepper", "", "old: only keys that can still be used and are hashed under an older pepper than the newest")
 	}
 	return t.leaf(c, func(cmd *cobra.Command, _ []string) error {
-		return t.list(cmd, listing{path: l.path, query: url.Values{"account": {account}, "device": {device}, "state": {state}, "pepper": {pepper}}, columns: l.columns})
+		return t.list(cmd, listing{path: l.path, query: url.Values{"account": {account}, "device": {device}, "state": {state}, "pepper": {pepper}}, columns: l.columns, hint: l.hint})
 	})
 }
 

@@ -28,7 +28,9 @@ func (t *tool) remediationCommand() *cobra.Command {
 }
 
 func (t *tool) remediationImpose() *cobra.Command {
-	var on, measure, until, limit, incident string
+	var on, measure, until, limit string
+	var in api.NewRemediation
+	var incident string
 	return t.verb(verb{
 		use: "impose", short: "Throttles, suspends or terminates an account, organization, device, key or certificate", reason: true,
 		example: `  certgate remediation impose --on organization:acme/lab --why "audit finding 12"` + "\n" +
@@ -39,7 +41,10 @@ func (t *tool) remediationImpose() *cobra.Command {
 			c.Flags().StringVar(&measure, "measure", string(gate.Suspend), "throttle, suspend, or terminate, which is for good")
 			throttleFlag(c, &limit)
 			untilFlag(c, &until)
-			c.Flags().StringVar(&incident, "incident", "", "the open incident that it is for, which then names it; the customer is not told which")
+			c.Flags().StringVar(&incident, "incident", "", "the open incident that it is for, which then names it; the customer is told which, to appeal")
+			c.Flags().StringVar(&in.Policy, "policy", "", "which version of your policy it follows (45 CFR 171.203)")
+			c.Flags().StringVar(&in.Risk, "risk", "", "to what it answers a risk, and what shows it")
+			c.Flags().StringVar(&in.Alternatives, "alternatives", "", "what was considered instead, and why it was not enough")
 		},
 		needs: []string{"on"},
 		do: func(_ []string, why string) (change, error) {
@@ -47,7 +52,7 @@ func (t *tool) remediationImpose() *cobra.Command {
 			if !found || ref == "" {
 				return change{}, usagef("--on %q must be of the form device:acme/main/prod-1", gate.Clip(on, 80))
 			}
-			in := api.NewRemediation{Measure: gate.Measure(measure), Why: why, Incident: gate.IncidentID(incident)}
+			in.Measure, in.Why, in.Incident = gate.Measure(measure), why, gate.IncidentID(incident)
 			var err, unread error
 			in.Until, err = parseUntil(until)
 			in.Limit, unread = parseThrottle(limit)
