@@ -275,6 +275,8 @@ func TestAWebSocketGoesThroughWhereTheBehaviorSaysSo(t *testing.T) {
 	}
 	r.Header.Del("Connection")
 	arrived(t, r, acme, "live")
+	// Caddy must not be stopped while it copies: it would write its closing frame from elsewhere at the same time.
+	eventually(t, "the tunnel to end", func() bool { return w.authority().Stats().InFlight == 0 })
 }
 
 func TestNobodyIsToldToContinueBeforeTheDecision(t *testing.T) {
