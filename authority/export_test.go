@@ -122,3 +122,6 @@ func Suspects(a *Authority) int {
 	defer a.suspects.mu.RUnlock()
 	return len(a.suspects.until)
 }
+
+// LastRecorded is the beginning of the last hour that was recorded until a time.
+func (a *Authority) LastRecorded(until time.Time) (time.Time, error) { return a.usage.LastWindow(false, until) }

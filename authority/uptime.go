@@ -11,6 +11,9 @@ import (
 const (
 	// longestPause is the longest time between two beats that is no hole: a restart is shorter.
 	longestPause = 5 * time.Minute
+	// longestTwice is the longest time that is left out because it may have passed twice. A clock that was set back further was wrong, and calls were
+	// counted under times of which few come again.
+	longestTwice = 48 * time.Hour
 	// maxHoles is how many holes are remembered; a window lies in the last few.
 	maxHoles = 64
 )
@@ -42,7 +45,7 @@ func (a *Authority) beat(now time.Time) {
 	case gap > longestPause:
 		u.holes = append(u.holes, span{u.last, now})
 	case gap < -longestPause:
-		u.holes = append(u.holes, span{now, u.last})
+		u.setBack(now)
 	}
 	if n := len(u.holes); n > maxHoles {
 		u.holes = slices.Delete(u.holes, 0, n-maxHoles)
@@ -51,6 +54,45 @@ func (a *Authority) beat(now time.Time) {
 	if err := a.usage.Beat(now); err != nil {
 		a.log.Warn("it is not noted that certgate runs; should it stop now, the windows since are left out", zap.Error(err))
 	}
+}
+
+// setBack notes that the clock was set back to now. What had passed since then passes twice and is a hole, but for what the clock had jumped over:
+// that passes for the first time, and is none any more. The lock is held.
+func (u *uptime) setBack(now time.Time) {
+	twice, before := []span{{now, u.last}}, make([]span, 0, len(u.holes))
+	for _, h := range u.holes {
+		var left []span
+		for _, t := range twice {
+			left = append(left, t.without(h)...)
+		}
+		if twice = left; h.to.After(now) {
+			h.to = now
+		}
+		if h.from.Before(now) {
+			before = append(before, h)
+		}
+	}
+	for _, t := range twice {
+		if t.to.Sub(t.from) > longestTwice {
+			t.to = t.from.Add(longestTwice)
+		}
+		before = append(before, t)
+	}
+	u.holes = before
+}
+
+// without are the parts of a span that do not lie in another.
+func (s span) without(h span) (parts []span) {
+	if !h.from.Before(s.to) || !s.from.Before(h.to) {
+		return []span{s}
+	}
+	if s.from.Before(h.from) {
+		parts = append(parts, span{s.from, h.from})
+	}
+	if h.to.Before(s.to) {
+		parts = append(parts, span{h.to, s.to})
+	}
+	return parts
 }
 
 // ran reports whether certgate ran all the time from one time until another. Before the first beat that is not known, and it did not.

@@ -51,7 +51,7 @@ func (a *Authority) watchForAbuse(now time.Time) error {
 			return err
 		}
 	}
-	return errors.Join(a.tellWindows(), a.takeFindings(now, nil), a.fadeIncidents(now))
+	return errors.Join(a.tellWindows(now), a.takeFindings(now, nil), a.fadeIncidents(now))
 }
 
 func (w *watching) ready() bool {
@@ -138,9 +138,12 @@ func laterOf(start time.Time, length time.Duration, now time.Time) time.Time {
 
 // tellWindows records the windows that have ended and were summed, and tells the detector of them, the quarters of an hour before the hour. One that
 // fails is tried again when the job next runs.
-func (a *Authority) tellWindows() error {
+func (a *Authority) tellWindows(now time.Time) error {
 	w := &a.watching
 	summed := a.usage.Summed()
+	if summed.After(now) {
+		summed = now.Add(-quarterLong) // the clock was ahead, and no call has come since to tell usage
+	}
 	for end := w.quarter; !end.After(summed); end = end.Add(quarterLong) {
 		if a.closed.Load() {
 			return errNotNow

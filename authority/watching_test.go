@@ -190,3 +190,43 @@ func TestAStartActsOnNothingThatWasFoundBefore(t *testing.T) {
 		t.Errorf("%+v", list[0])
 	}
 }
+
+// A clock that is a year ahead for some minutes takes the windows around it, and not those of the year that follows.
+func TestAClockThatWasAheadBlindsNobodyForLong(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		ahead   time.Duration
+		restart bool
+	}{{"a year", 365 * 24 * time.Hour, false}, {"six hours", 6 * time.Hour, false}, {"six hours, and certgate is started again", 6 * time.Hour, true}} {
+		w := newLookout(t, "acme")
+		w.hour(w.customers[0], 8)
+		w.clock.advance(row.ahead)
+		for range 2 {
+			authority.Beat(w.Authority)
+			must(t, w.SumUsage())
+			must(t, authority.WatchForAbuse(w.Authority))
+			w.clock.advance(time.Minute)
+		}
+		w.clock.advance(-row.ahead - 2*time.Minute)
+		if row.restart {
+			w.restart()
+		}
+		w.look()
+		from := w.clock.now().Add(time.Hour)
+		w.hour(w.customers[0], 8)
+		if row.restart {
+			for range 6 {
+				w.hour(w.customers[0], 8)
+			}
+			from = from.Add(6 * time.Hour)
+		}
+		w.hour(w.customers[0], 8)
+		if got := w.windows(from); len(got) != 5 {
+			t.Errorf("%s: in the hour after it only %v was recorded", row.name, got)
+		}
+		ended, err := w.LastRecorded(w.clock.now().AddDate(2, 0, 0))
+		if must(t, err); ended.After(w.clock.now()) {
+			t.Errorf("%s: a window from %s on was recorded", row.name, ended)
+		}
+	}
+}
