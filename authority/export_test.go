@@ -124,4 +124,19 @@ func Suspects(a *Authority) int {
 }
 
 // LastRecorded is the beginning of the last hour that was recorded until a time.
-func (a *Authority) LastRecorded(until time.Time) (time.Time, error) { return a.usage.LastWindow(false, until) }
+func (a *Authority) LastRecorded(until time.Time) (time.Time, error) {
+	return a.usage.LastWindow(false, until)
+}
+
+// FailToFlush does what a flush does that cannot be written.
+func FailToFlush(a *Authority) {
+	now := a.now()
+	a.saved.hurry()
+	a.saved.unwritten(a.saved.notes(&a.limits, now))
+}
+
+// NotesOnDisk is how many limits something is kept of.
+func NotesOnDisk(a *Authority) (n int, err error) {
+	err = a.usage.Notes(func(usage.Note) error { n++; return nil })
+	return n, err
+}

@@ -21,6 +21,7 @@ import (
 // manySaved limits are in use. A process that is killed forgets what was used since then, and so lets through at most what passes in that
 // time beyond a quota.
 type savedLimits struct {
+	writing  sync.Mutex // held from when notes are made until they are written: an older one must not be written after a newer one
 	mu       sync.Mutex
 	patients map[string]bool // guarded by mu; keys of the notes on disk that hold patients
 	gone     []string        // guarded by mu; keys of notes that were found on disk and are of no use
@@ -71,11 +72,24 @@ func (s *savedLimits) notes(book *ratelimit.Book, now time.Time) (list []usage.N
 			s.gone = append(s.gone, key)
 		}
 	}
+	all := make([]usage.Note, 0, len(s.gone)+len(list)) // what is gone first: it may be in use again
 	for _, key := range s.gone {
-		list = append(list, usage.Note{Key: key})
+		all = append(all, usage.Note{Key: key})
 	}
 	s.patients, s.gone = patients, nil
-	return list
+	return append(all, list...)
+}
+
+// unwritten takes back notes that could not be written. What is used is told whole each time, but what is gone only once: it would come back at the
+// next start.
+func (s *savedLimits) unwritten(list []usage.Note) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range list {
+		if list[i].Value == nil {
+			s.gone = append(s.gone, list[i].Key)
+		}
+	}
 }
 
 func noteKey(saved *ratelimit.Saved) string {

@@ -117,8 +117,15 @@ func (a *Authority) closeUsage() {
 
 // FlushUsage writes what was counted and what is used of limits, and returns when it is on disk. A job does so within each second.
 func (a *Authority) FlushUsage() error {
+	a.saved.writing.Lock()
+	defer a.saved.writing.Unlock()
 	now := a.now()
-	return a.usage.Flush(now, a.saved.notes(&a.limits, now))
+	notes := a.saved.notes(&a.limits, now)
+	err := a.usage.Flush(now, notes)
+	if err != nil {
+		a.saved.unwritten(notes)
+	}
+	return err
 }
 
 // flushUsage is the job that does so. Where the disk is low that is said once a minute, and the lag of usage tells it as well.
