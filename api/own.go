@@ -21,7 +21,7 @@ func IsOwn(path string) bool {
 // ServeOwn answers a caller that has shown who it is about itself.
 func ServeOwn(w http.ResponseWriter, r *http.Request, call *authority.Call, now time.Time) {
 	switch path := r.URL.EscapedPath(); {
-	case path == RenewCertificatePath || path == RenewKeyPath: // see ServeRenewal
+	case path == RenewCertificatePath || path == RenewKeyPath || path == AppealPath: // see ServeRenewal and ServeAppeal
 		writeProblem(w, methodNotAllowed(w, call.ID(), "POST"))
 	case path != WellKnown+"/status":
 		writeProblem(w, notFound(call.ID()))

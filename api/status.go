@@ -24,6 +24,9 @@ type OwnStatus struct {
 	Keys         []KeyStatus         `json:"keys,omitempty"`
 	// Limits are all of the plan, with what is left for this device.
 	Limits []LimitStatus `json:"limits,omitempty"`
+	// Imposed are the throttles and suspensions in force, and Incidents those that the account was told of.
+	Imposed   []ImposedStatus  `json:"imposed,omitempty"`
+	Incidents []IncidentStatus `json:"incidents,omitempty"`
 }
 
 // LimitStatus is a limit of the plan and what is left of it now.
@@ -99,6 +102,7 @@ func Status(call *authority.Call, now time.Time) any {
 	for _, l := range call.LimitsNow(now) {
 		s.Limits = append(s.Limits, LimitStatus{Name: l.Limit.Name(), Limit: l.Limit, Left: l.Left, Extra: l.Extra, MoreIn: ratelimit.Seconds(l.More)})
 	}
+	s.appealable(call, now)
 	if s.Certificate != nil {
 		own := h.certificate(call.Caller.Certificate)
 		own.State = credentialState(call.Caller.Certificate.StateAmong(h.certificates, now), call.Caller.Remediations[gate.OfCertificate], now)

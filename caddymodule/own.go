@@ -11,7 +11,7 @@ import (
 	"github.com/onerecord/certgate/gate"
 )
 
-// serveOwn answers a customer about itself. Only who calls is judged, so that the suspended too can read why; but who may not call gets no
+// serveOwn answers a customer about itself. Only who calls is judged, so that the suspended too can read why and appeal; but who may not call gets no
 // new credential.
 func (h *Handler) serveOwn(w http.ResponseWriter, r *http.Request, config *authority.Config, req *gate.Request) error {
 	judge, renews := config.Identify, api.Renews(r)
@@ -26,15 +26,19 @@ func (h *Handler) serveOwn(w http.ResponseWriter, r *http.Request, config *autho
 	if !call.Allowed() {
 		return h.refuse(w, r, config, call)
 	}
-	if !renews {
+	serve := api.ServeAppeal
+	switch {
+	case renews:
+		serve = api.ServeRenewal
+	case !api.Appeals(r):
 		api.ServeOwn(w, r, call, config.Authority().Now())
 		return nil
 	}
-	switch err := api.ServeRenewal(w, r, call, config.Authority()); {
+	switch err := serve(w, r, call, config.Authority()); {
 	case errors.Is(err, authority.ErrNotEntitled):
 		return h.refuse(w, r, config, call)
 	case err != nil:
-		h.log.Error("a renewal failed", zap.String("id", call.ID()), zap.Error(err))
+		h.log.Error("a customer's own change failed", zap.String("id", call.ID()), zap.String("path", r.URL.Path), zap.Error(err))
 	}
 	return nil
 }
