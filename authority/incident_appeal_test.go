@@ -1,6 +1,7 @@
 package authority_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -187,5 +188,56 @@ func TestOnlyWhatIsBenignAndDetectedHasComeToStay(t *testing.T) {
 	}
 	if out, err := w.CloseIncident(w.Cho, i.ID, authority.IncidentEnd{Outcome: gate.IncidentBenign, Stays: true, Why: "x"}); err != nil || !out.Closed.Stays {
 		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+func TestASuspendedCustomerAppealsByItsDeviceAndOnlyAgainstWhatItWasToldOf(t *testing.T) {
+	w := gatetest.New(t)
+	c, i, _ := suspendedFor(t, w)
+	other := w.MustProduction("other")
+	own := func(c *gatetest.Credential, id gate.IncidentID) error {
+		t.Helper()
+		call, err := w.Config.Identify(c.Request("POST", "/.well-known/certgate/appeal"))
+		if err != nil || !call.Allowed() {
+			t.Fatalf("%v, %v", call, err)
+		}
+		defer call.Done(authority.Outcome{})
+		_, err = w.AppealOwn(call, id, "We moved.")
+		return err
+	}
+	if err := own(other, i.ID); gate.KindOf(err) != gate.NotFound {
+		t.Errorf("against another's incident: %v", err)
+	}
+	events := w.Store().EventCount()
+	if err := own(c, i.ID); err != nil || w.Store().EventCount() != events+1 {
+		t.Errorf("%v, %d events", err, w.Store().EventCount()-events)
+	}
+	if err := own(c, i.ID); gate.KindOf(err) != gate.Conflict {
+		t.Errorf("a second one: %v", err)
+	}
+	for _, n := range append(noticesOf(t, w, gate.AppealReceivedNotice), noticesOf(t, w, gate.StaffAppealNotice)...) {
+		if !strings.Contains(n.Body, "We moved.") || len(n.To) == 0 {
+			t.Errorf("%s to %v says\n%s", n.Kind, n.To, n.Body)
+		}
+	}
+	open := w.Directory().Incident(i.ID).OpenAppeal()
+	if open == nil || open.By != "" {
+		t.Errorf("%+v", open)
+	}
+}
+
+func TestACredentialThatIsRevokedWhileTheBodyArrivesAppealsNoMore(t *testing.T) {
+	w := gatetest.New(t)
+	c, i, _ := suspendedFor(t, w)
+	call, err := w.Config.Identify(c.Request("POST", "/.well-known/certgate/appeal"))
+	if err != nil || !call.Allowed() {
+		t.Fatalf("%v, %v", call, err)
+	}
+	defer call.Done(authority.Outcome{})
+	if _, err := w.RevokeKey(w.Ben, c.KeyID, gate.KeyCompromise, "lost"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.AppealOwn(call, i.ID, "We moved."); !errors.Is(err, authority.ErrNotEntitled) || w.Directory().Incident(i.ID).OpenAppeal() != nil {
+		t.Errorf("%v", err)
 	}
 }
