@@ -93,7 +93,7 @@ var pages = map[string]page{
 	gate.AccountSuspended.String(): {
 		Title: "Suspended",
 		What:  "The account, organization, device or credential (the detail says which) is suspended. Your contacts were told the reason.",
-		Who:   whoStaff, Do: "Read the notice that was sent to your contacts and answer it.", Retry: "Yes, once the suspension has been lifted or has ended.",
+		Who:   whoStaff, Do: "Read the notice that was sent to your contacts. If it is wrong, appeal: reply to the notice, or " + howToAppeal + ". You may while you are suspended; /.well-known/certgate/status names the incident and says how the appeal stands.", Retry: "Yes, once the suspension has been lifted or has ended.",
 	},
 	gate.AccountTerminated.String(): {
 		Title: "Terminated",
@@ -188,7 +188,7 @@ var pages = map[string]page{
 	gate.AbnormalUsage.String(): {
 		Title: "Calls are throttled", Detail: "Unusual use was seen, so fewer calls are let through for now; your contacts were told why.",
 		What: "The account, organization, device or credential is throttled: less is let through than your plan says. Your contacts were told the reason, the limit and the end.", Who: whoStaff,
-		Do: "Read the notice that was sent to your contacts and answer it. /.well-known/certgate/status says until when.", Retry: "Yes, after as many seconds as Retry-After says.",
+		Do: "Read the notice that was sent to your contacts. /.well-known/certgate/status says until when, names the incident and says how an appeal stands. If it is wrong, appeal: reply to the notice, or " + howToAppeal + ".", Retry: "Yes, after as many seconds as Retry-After says.",
 	},
 	gate.SourceExceeded.String(): {
 		Title: "Too many refused requests", Detail: "Too many requests from this address, or with this certificate, were refused; wait as long as Retry-After says.",

@@ -6,7 +6,8 @@ import (
 )
 
 // Incident is abuse or unauthorized activity that people look into: what it is about, what was noted, and what was imposed for it. It stops
-// nobody by itself, and is no HIPAA security incident (45 CFR 164.304) before a person marks it as one. Customers do not see it.
+// nobody by itself, and is no HIPAA security incident (45 CFR 164.304) before a person marks it as one. Of one that
+// a customer was told of it learns the identifier and how its appeal stands, nothing else.
 type Incident struct {
 	ID      IncidentID `json:"id"`
 	Account AccountID  `json:"account"`
