@@ -13,7 +13,7 @@ import (
 // the model what it does.
 var readers = []string{
 	"AccountStatus", "Anchors", "CAByName", "CAEnds", "CRL", "Channels", "CheckAll", "Decisions", "Deletable", "Directory", "Dossier", "Effect", "Enrollment", "Export",
-	"Failed", "Forecast", "Handover", "Hours", "ImportByID", "Imports", "KnownToken", "LastVerification", "LeakIncident", "LeavesByCA", "LimitsOf", "Loss", "MAC", "NewestPepper", "Notices", "Now", "Observed", "Operator", "Peppers", "PlanOf", "Pooled", "Preview", "Prove",
+	"Failed", "Forecast", "Handover", "Hours", "ImportByID", "Imports", "KnownToken", "LastRecorded", "LastVerification", "LeakIncident", "LeavesByCA", "LimitsOf", "Loss", "MAC", "NewestPepper", "Notices", "Now", "Observed", "Operator", "Peppers", "PlanOf", "Pooled", "Preview", "Prove",
 	"ProveSince", "Queue", "Ready", "Recognize", "Recorded", "Rehearse", "ReviewPage", "Reviews", "Requirements", "RuleBook", "RulesFor", "Ruling", "RulingChanges", "Secret", "Seen", "Stats", "Store", "TestRules", "Usage", "UsageDevices", "UsageFinal", "UsageLag", "UsageZone", "UsesOf", "Verify",
 	// These change what is in memory, or begin and end the whole.
 	"Close", "DecisionID", "FlushUsage", "HandshakeRefused", "LogRefusal", "Start", "SumUsage", "Unavailable",
