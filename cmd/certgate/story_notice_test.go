@@ -140,3 +140,12 @@ func (s *story) webhook(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	fmt.Fprintln(ts.Stdout(), found.body)
 }
+
+// shows runs a command until it prints what is looked for.
+func shows(ts *testscript.TestScript, _ bool, args []string) {
+	wanted, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	untilBy(ts, scraping, args[0]+" in "+strings.Join(args[1:], " "), func() bool {
+		return ts.Exec(args[1], args[2:]...) == nil && wanted.MatchString(ts.ReadFile("stdout"))
+	})
+}

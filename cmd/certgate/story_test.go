@@ -40,6 +40,7 @@ import (
 //	client WHO refused STATUS CODE        waits until its calls are refused so
 //	openssl WHO good|revoked              has openssl verify WHO's certificate by the list that its URL leads to, until it says so
 //	metrics            prints certgate's metrics
+//	shows REGEXP COMMAND ARGS...  runs the command until it prints what is looked for: what goroutines of the server do has no moment
 //	customers N FILE LINE      writes so many customers from before certgate, with a mistake on the line
 func TestStories(t *testing.T) {
 	t.Parallel()
@@ -55,7 +56,7 @@ func TestStories(t *testing.T) {
 				Files: []string{file}, Setup: s.setup, UpdateScripts: os.Getenv("UPDATE") != "",
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"founded": s.founded, "server": s.server, "certified": s.certified, "enroll": s.enroll, "clock": s.clock, "code": code, "id": id,
-					"mail": s.mail, "link": s.link, "smtp": s.smtp, "webhook": s.webhook, "call": s.call, "client": s.client, "scrape": s.scrapePatients, "openssl": s.openssl, "metrics": s.metrics, "customers": customers, "ownca": s.ownCA,
+					"mail": s.mail, "link": s.link, "smtp": s.smtp, "webhook": s.webhook, "call": s.call, "client": s.client, "scrape": s.scrapePatients, "openssl": s.openssl, "metrics": s.metrics, "shows": shows, "customers": customers, "ownca": s.ownCA,
 				},
 			})
 		})
