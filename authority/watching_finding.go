@@ -215,11 +215,18 @@ func rulesOf(found []abuse.Finding) string {
 	return strings.Join(names, ", ")
 }
 
+// maxEvidenceLines is how many findings a notice names: nobody reads more, and a notice takes only so much.
+const maxEvidenceLines = 20
+
 // evidenceLines are findings for people, one line each.
 func evidenceLines(found []abuse.Finding) string {
 	var lines []string
 	for i := range found {
 		f := &found[i]
+		if i == maxEvidenceLines {
+			lines = append(lines, fmt.Sprintf("and %d more", len(found)-i))
+			break
+		}
 		var figures []string
 		for _, n := range f.Evidence {
 			figures = append(figures, fmt.Sprintf("%s %s (threshold %s)", n.Name, strconv.FormatFloat(n.Seen, 'f', -1, 64), strconv.FormatFloat(n.Limit, 'f', -1, 64)))
