@@ -74,6 +74,24 @@ func TestWhatIsOnlyObservedIsEvidenceAndNothingMore(t *testing.T) {
 	}
 }
 
+// The narrowest object that acts is limited, whatever else was only seen.
+func TestWhatIsOnlyObservedWidensNoThrottle(t *testing.T) {
+	o := newOffice(t)
+	o.enforced()
+	c := o.customer("acme")
+	observed := o.surge(c, abuse.Observe)
+	observed.Rule, observed.Device = abuse.Probing, "" // of the account as a whole
+	must(t, authority.TakeFindings(o.Authority, observed))
+	o.clock.advance(time.Hour)
+	urgent := o.surge(c, abuse.Enforce)
+	urgent.Weight = 1000
+	must(t, authority.TakeFindings(o.Authority, urgent))
+	list := o.Directory().Remediations(c.account.ID)
+	if want := (gate.Subject{Kind: gate.DeviceSubject, ID: string(c.device.ID)}); len(list) != 1 || list[0].Subject != want {
+		t.Errorf("throttled: %+v, want %v alone", list, want)
+	}
+}
+
 func TestTheCustomerIsToldBeforeItIsThrottledAndTheThrottleEndsByItself(t *testing.T) {
 	o := newOffice(t)
 	o.enforced()
